@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Setback
 from edxml_router.services.overview.making import OverviewReader
 from edxml_router.services.overview.values import Overview
 
@@ -20,10 +18,7 @@ _READERS: Final[dict[Path, OverviewReader]] = {}
 def overview_of(settings: Settings) -> Overview:
     """How the node stands, some seconds old at most while somebody looks. Raises Setback EDX624 where nothing could be
     read in time."""
-    found = reader_of(settings).get(WAIT_SECONDS)
-    if found is None or found.value is None:
-        raise Setback("EDX624", detail=Detail("no answer within {seconds:.0f} s", seconds=WAIT_SECONDS))
-    return found.value
+    return reader_of(settings).current(WAIT_SECONDS)
 
 
 def reader_of(settings: Settings) -> OverviewReader:

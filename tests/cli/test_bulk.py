@@ -44,7 +44,7 @@ class Desk:
 
     def begin(self, number: int, now: datetime | None = None) -> None:
         with self.ledger() as ledger:
-            jobs.begin(ledger, number, now or datetime.now(UTC))
+            jobs.begin(ledger, number, PERSON, now or datetime.now(UTC))
 
     def run(self, ending: Callable[[], bool] = lambda: False) -> bool:
         with node_of(self.settings) as node:

@@ -17,10 +17,10 @@ from starlette.responses import Response
 from edxml_router.console.visit import PageRoute, Visit
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Delivery
-from edxml_router.core.detail import Detail
-from edxml_router.core.problems import PROBLEMS, Finding, Refusal
+from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.services.bulk import jobs
-from edxml_router.services.bulk.jobs import ACTS, MOST, PREPARED_MINUTES, latest
+from edxml_router.services.bulk.given import BulkJob, CauseGroup, JobState
+from edxml_router.services.bulk.jobs import ACTS, PREPARED_MINUTES, begun_jobs
 from edxml_router.services.bulk.listing import Listed, list_matching
 from edxml_router.services.bulk.wishes import FIELDS, SHOWN, Wish, read_wish
 from edxml_router.services.people.roles import AUDITOR, OPERATOR
@@ -49,11 +49,11 @@ class GroupRow:
     query: str
 
 
-def failed(visit: Visit) -> Response:
+def waiting_and_failed(visit: Visit) -> Response:
     wish = read_wish(visit.query)
     after = visit.query.get("after", "")
     known = list_matching(
-        visit.node.ledger, visit.settings, wish, int(after) if _is_number(after) else 0, PAGE, datetime.now(UTC)
+        visit.node.ledger, visit.settings, wish, int(after) if jobs.is_number(after) else 0, PAGE, datetime.now(UTC)
     )
     rows = known.deliveries
     return visit.render(
@@ -67,7 +67,7 @@ def failed(visit: Visit) -> Response:
         following=rows[-1].id if len(rows) == PAGE else 0,
         acts=ACTS,
         likely=_likely(known),
-        jobs=latest(visit.node.ledger, JOBS),
+        jobs=begun_jobs(visit.node.ledger, JOBS),
         now=datetime.now(UTC),
         may_act=visit.person.has(OPERATOR),
         filtered=bool(wish),
@@ -76,51 +76,43 @@ def failed(visit: Visit) -> Response:
 
 def prepare(visit: Visit) -> Response:
     """Choose what matches now; what comes of it is shown before anything is done."""
-    typed = visit.form.get("act", "")
-    if typed not in ACTS:
-        raise Refusal("EDX809", where="act", detail=Detail("not understood: {typed}", typed=typed[:50]))
     prepared = jobs.prepare(
-        visit.node.ledger, visit.settings, read_wish(visit.form), Event(typed), visit.person.name,
-        visit.form.get("reason", ""), visit.node.now(),
+        visit.node.ledger, visit.settings, read_wish(visit.form), jobs.act_named(visit.form.get("act", "")),
+        visit.person.name, visit.form.get("reason", ""), visit.node.now(),
     )  # fmt: skip
     return visit.render("job.html", view=_shown(visit, prepared.job), impossible=prepared.impossible)
 
 
 def job(visit: Visit) -> Response:
-    found = jobs.standing_job(visit.node.ledger, _number(visit))
+    found = jobs.standing_job(visit.node.ledger, jobs.job_named(visit.path["number"]))
     return visit.render("job.html", view=_shown(visit, found), impossible=None)
 
 
 def begin(visit: Visit) -> Response:
-    """Only by whoever prepared it: the journal says that they did it, and they have seen what it is about."""
-    found = jobs.standing_job(visit.node.ledger, _number(visit))
-    if found.person != visit.person.name:
-        raise Refusal("EDX811", where=Detail("job {number}", number=found.id), detail=found.person)
-    jobs.begin(visit.node.ledger, found.id, visit.node.now())
-    return visit.redirect(f"/failed/job/{found.id}")
+    begun = jobs.begin(visit.node.ledger, jobs.job_named(visit.path["number"]), visit.person.name, visit.node.now())
+    return visit.redirect(f"/failed/job/{begun.id}")
 
 
 def stop(visit: Visit) -> Response:
     """By any operator: what goes wrong is stopped by whoever sees it."""
-    found = jobs.stop(visit.node.ledger, _number(visit), visit.person.name, visit.node.now())
+    found = jobs.stop(visit.node.ledger, jobs.job_named(visit.path["number"]), visit.person.name, visit.node.now())
     return visit.redirect(f"/failed/job/{found.id}")
 
 
-def _shown(visit: Visit, found: jobs.BulkJob) -> dict[str, object]:
+def _shown(visit: Visit, found: BulkJob) -> dict[str, object]:
     now = visit.node.now()
     return {
         "job": found,
         "wish": found.wish,
         "broken_off": found.broken_off(now),
-        "running": found.state is jobs.JobState.BEGUN,
+        "running": found.state is JobState.BEGUN,
         "mine": found.person == visit.person.name,
         "may_act": visit.person.has(OPERATOR),
         "minutes": PREPARED_MINUTES,
-        "most": MOST,
     }
 
 
-def _group(one: jobs.CauseGroup, wish: Wish, language: str) -> GroupRow:
+def _group(one: CauseGroup, wish: Wish, language: str) -> GroupRow:
     known = PROBLEMS.get(one.code)
     own = wish.but(link=str(one.route), code=one.code or "none", state=str(one.state))
     return GroupRow(
@@ -147,19 +139,8 @@ def _problem(one: Delivery) -> Finding | None:
     return Finding(one.code, "", one.detail) if one.code in PROBLEMS else None
 
 
-def _number(visit: Visit) -> int:
-    typed = visit.path["number"]
-    if not _is_number(typed):
-        raise Refusal("EDX811", where=typed[:50])
-    return int(typed)
-
-
-def _is_number(typed: str) -> bool:
-    return typed.isascii() and typed.isdecimal() and len(typed) < 19
-
-
 ROUTES: Final = (
-    PageRoute("GET", "/failed", failed, READERS),
+    PageRoute("GET", "/failed", waiting_and_failed, READERS),
     PageRoute("POST", "/failed/prepare", prepare, ACTING),
     PageRoute("GET", "/failed/job/{number}", job, READERS),
     PageRoute("POST", "/failed/job/{number}/begin", begin, ACTING),

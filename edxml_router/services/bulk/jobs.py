@@ -2,7 +2,7 @@
 
     prepared = prepare(ledger, settings, wish, Event.RETRY, "van-thu", "the line is back", now)
     prepared.job.total, prepared.impossible        # exactly which; more may arrive meanwhile, and are not touched
-    begin(ledger, prepared.job.id, now)
+    begin(ledger, prepared.job.id, "van-thu", now)
 
 Raises Refusal EDX809 for a wish that is not understood, EDX810 where more match than one job may be about, EDX811 for a
 job that is not there any more.
@@ -23,11 +23,8 @@ from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import operator
 from edxml_router.services.bulk.wishes import Wish, choice_of
 from edxml_router.store.bulk import choosing, jobs
-from edxml_router.store.bulk.choosing import CauseGroup
-from edxml_router.store.bulk.jobs import PREPARED_AGE, BulkJob, JobState
+from edxml_router.store.bulk.jobs import PREPARED_AGE, BulkJob
 from edxml_router.store.ledger import SqlLedger
-
-__all__ = ["ACTS", "MOST", "BulkJob", "CauseGroup", "JobState", "begin", "latest", "prepare", "standing_job", "stop"]
 
 MOST: Final = 50_000  # deliveries of one job
 BATCH: Final = 200  # in one transaction
@@ -45,12 +42,30 @@ class Prepared:
     impossible: Mapping[Finding, int]
 
 
+def act_named(typed: str) -> Event:
+    """The act of this name; one that is not done to many at once is none."""
+    if typed not in ACTS:
+        raise Refusal("EDX809", where="act", detail=Detail("not understood: {typed}", typed=typed[:50]))
+    return Event(typed)
+
+
+def job_named(typed: str) -> int:
+    """The number of a job, as it stands in an address."""
+    if not is_number(typed):
+        raise Refusal("EDX811", where=typed[:50])
+    return int(typed)
+
+
+def is_number(typed: str) -> bool:
+    """Whether it is one that the database can have."""
+    return typed.isascii() and typed.isdecimal() and len(typed) < 19
+
+
 def prepare(
     ledger: SqlLedger, settings: Settings, wish: Wish, act: Event, person: str, reason: str, now: datetime
 ) -> Prepared:
     """Choose all that match and for which the act is possible now, and keep which they are."""
-    if act not in ACTS:
-        raise Refusal("EDX809", where="act", detail=Detail("not understood: {typed}", typed=str(act)[:50]))
+    act = act_named(act)
     if act in WITH_REASON and not reason.strip():
         raise Refusal("EDX809", where="reason", detail=Detail("this act needs a reason"))
     choice = choice_of(wish, settings, ledger.views, now)
@@ -77,10 +92,14 @@ def prepare(
     return Prepared(standing_job(ledger, number), impossible)
 
 
-def begin(ledger: SqlLedger, number: int, now: datetime, approver: str = "") -> BulkJob:
-    """Let it be done, in its turn; ``approver`` is the second person, where one is asked for."""
+def begin(ledger: SqlLedger, number: int, person: str, now: datetime) -> BulkJob:
+    """Let it be done, in its turn. Only by whoever prepared it: they have seen what it is about, and the journal says
+    that they did it."""
+    owner = standing_job(ledger, number).person
+    if owner != person:
+        raise Refusal("EDX811", where=Detail("job {number}", number=number), detail=owner)
     with ledger.book() as book:
-        begun = jobs.begin_job(book.connection, number, approver, now)
+        begun = jobs.begin_job(book.connection, number, now)
     if not begun:
         raise Refusal("EDX811", where=Detail("job {number}", number=number))
     return standing_job(ledger, number)
@@ -95,7 +114,7 @@ def stop(ledger: SqlLedger, number: int, person: str, now: datetime) -> BulkJob:
     return standing_job(ledger, number)
 
 
-def latest(ledger: SqlLedger, limit: int) -> list[BulkJob]:
+def begun_jobs(ledger: SqlLedger, limit: int) -> list[BulkJob]:
     """Those that were begun, the newest first."""
     return jobs.latest_jobs(ledger.engine, limit)
 

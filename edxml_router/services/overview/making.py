@@ -15,7 +15,8 @@ from typing import Final
 
 from edxml_router.config import Settings
 from edxml_router.core.delivery.views import Shape
-from edxml_router.core.problems import Finding, Trouble
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Finding, Setback, Trouble
 from edxml_router.services.health.report import PATIENCE, CheckResult, run_checks
 from edxml_router.services.metrics import figures, gauges
 from edxml_router.services.metrics.cached import Cached, ReadOnce
@@ -45,6 +46,13 @@ class OverviewReader:
     def get(self, wait: float) -> ReadOnce[Overview] | None:
         """The newest, waiting so many seconds for one that is being made."""
         return self._cached.get(wait)
+
+    def current(self, wait: float) -> Overview:
+        """The same, where there is one. Raises Setback EDX624 where nothing could be read in time."""
+        found = self.get(wait)
+        if found is None or found.value is None:
+            raise Setback("EDX624", where="store.url", detail=Detail("no answer within {seconds:.0f} s", seconds=wait))
+        return found.value
 
     def flow(self, wait: float) -> Flow | None:
         """What went where lately, at most FLOW_PAUSE seconds old; None where it could not be read."""
