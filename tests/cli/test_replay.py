@@ -63,7 +63,8 @@ def test_a_letter_comes_out_the_same(node: OneNode) -> None:
 
 def test_what_ends_later_counts_today_and_not_then(node: OneNode) -> None:
     certificate = node.pki / "H53.cert.pem"
-    assert node.call("trust", "bind", certificate, "H53", *WHY).exit_code == 0
+    bound = node.call("trust", "bind", certificate, "H53", "--since", "2026-01-01", *WHY)  # one of this second would go
+    assert bound.exit_code == 0, bound.output
     digest = node.send("1-UBND", ["G22"])
     assert node.call("trust", "unbind", certificate, "H53", *WHY).exit_code == 0
     assert replayed(node, digest[:12])["same"]
@@ -201,3 +202,16 @@ def test_what_only_the_store_could_tell(node: OneNode) -> None:
     found = replayed(node, item["digest"][:16], status=1)
     assert (found["same"], found["unjudged"], found["judged"], found["deviations"]) == (False, "EDX404", "accepted", [])
     assert "only the node of then could tell" in node.call("audit", "replay", item["digest"][:16]).stdout
+
+
+def test_more_recipients_than_an_entry_lists(node: OneNode) -> None:
+    codes = [f"H{number:02}" for number in range(1, 64) if number != 53]
+    known = [one["code"] for one in node.rows("agency", "list") if one["code"] in codes and one["state"] == "active"]
+    many = known[:17]
+    text = node.config.read_text("utf-8").replace('"000.00.00.G22"', ", ".join(f'"{code}"' for code in many))
+    node.config.write_text(text, "utf-8")
+    digest = node.send("1-UBND", many)
+    found = replayed(node, digest[:12])
+    assert (len(many), found["same"]) == (17, True), found
+    change(node, f"DELETE FROM deliveries WHERE recipient = '{many[3]}'")  # noqa: S608  # a code
+    assert replayed(node, digest[:12])["same"]  # as the entries tell it

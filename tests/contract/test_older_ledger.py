@@ -16,10 +16,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from edxml_router.core.problems import Refusal
+from edxml_router.services.replay.judging import replay
+from edxml_router.store.bodies.files import BodyStore
 from edxml_router.store.database.engine import connect
 from edxml_router.store.database.migrate import current, newest, upgrade
 from edxml_router.store.journal import verification
 from edxml_router.store.views import SqlViews
+from edxml_router.wiring.reading import ReadableDatabase
 
 DUMP = Path(__file__).with_name("ledgers") / "v0012.sql.gz"
 
@@ -70,3 +74,11 @@ def test_its_documents_are_found_and_told(older: Engine) -> None:
     assert len(accepted) == 15
     letters = views.find_envelopes(limit=100)
     assert {one.envelope.digest for one in letters} == {line.entry.envelope for line in accepted}
+
+
+def test_what_it_decided_cannot_be_judged_by_rules_of_then(older: Engine, tmp_path: Path) -> None:
+    views = SqlViews(older)
+    asked = ReadableDatabase(views, open_bodies=BodyStore(older, tmp_path / "bodies").open)
+    [first, *_] = views.find_envelopes(kind="document")
+    with pytest.raises(Refusal, match="EDX629"):
+        replay(asked, first.envelope.digest)

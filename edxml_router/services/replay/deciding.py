@@ -123,7 +123,7 @@ def _accepted(told: EnvelopeStory) -> PastDecision:
     else:  # more than an entry lists: those of the first deliveries, if these are they
         count = line.entry.facts.get("recipient_count", len(queued))
         recipients = dict(list(queued.items())[:count])
-        if recipient_facts(list(recipients)).items() - line.entry.facts.items():
+        if {**line.entry.facts, **recipient_facts(list(recipients))} != dict(line.entry.facts):
             recipients = queued
     return PastDecision(
         envelope.digest,

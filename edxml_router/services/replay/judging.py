@@ -204,7 +204,7 @@ def _differences(decided: PastDecision, judged: Candidate, recipient: str) -> It
     if entry.detail != verdict:
         yield ReplayDifference("signature", str(entry.detail), verdict)
     facts, now = _compared(entry.facts), _compared(envelope_facts(row, Grounds()))
-    for name in sorted(facts.keys() | now.keys()):
+    for name in sorted(facts.keys() | now.keys()) if facts else ():  # entries of early versions tell none
         if facts.get(name) != now.get(name):
             yield ReplayDifference(name, _shown(facts.get(name)), _shown(now.get(name)))
     for code in sorted(decided.recipients.keys() | judged.routes.keys()):
