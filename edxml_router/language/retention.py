@@ -45,6 +45,7 @@ RETENTION_TEXTS: Final[Mapping[str, str]] = {
     "redact.done": "erased: {words} texts, {letters} letters; the entries and their proofs stay",
     "redact.later": "somebody reads the database: the log beside it holds the words until its next turn",
     "redact.told": "redacted on {at} by ground {ground}: position {position} of the journal",
+    "journal.index": "the index for questions says what the entries say: {count} of {of} entries compared",
     "journal.redacted": "{where}: redacted on {at} by ground {ground}",
     "journal.redacted_more": "and {count} redactions more",
     "trace.redacted": "words",

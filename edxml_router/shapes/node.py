@@ -74,6 +74,8 @@ class VerificationShape(TypedDict):
     body_rows: int
     filed_bodies: int
     read_bodies: int
+    indexed_entries: int
+    compared_entries: int
     redactions: list[RedactionShape]
     redaction_count: int
 
@@ -127,6 +129,8 @@ def verification_shape(result: Verification, filed_bodies: int) -> VerificationS
         "body_rows": result.bodies,
         "filed_bodies": filed_bodies,
         "read_bodies": result.files,
+        "indexed_entries": result.indexed,
+        "compared_entries": result.index_compared,
         "redactions": [redaction_shape(one) for one in result.redactions],
         "redaction_count": result.redaction_count,
     }

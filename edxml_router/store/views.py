@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from random import SystemRandom
 
 from sqlalchemy import Engine, func, select
 
@@ -36,6 +38,7 @@ from edxml_router.store.quarantine.queries import SqlQuarantineQueries
 from edxml_router.store.receipts.unproven import SqlUnprovenEnds
 from edxml_router.store.retention.queries import SqlRetentionQueries
 from edxml_router.store.rulesets.queries import SqlRuleSetQueries
+from edxml_router.store.search.comparing import compare_index
 from edxml_router.store.search.entries import SqlSearch
 from edxml_router.store.webhooks import SqlWebhookQueries
 from edxml_router.store.witness.queries import SqlWitnessQueries
@@ -77,11 +80,19 @@ class SqlViews(
         if damages := integrity.misfits(self.engine):  # what they mean nobody can tell
             return verification.unreadable(damages)
         try:
-            return verification.verify(self.engine, known, progress, keys, files)
+            found = verification.verify(self.engine, known, progress, keys, files)
+            index = compare_index(self.engine, SystemRandom())
         except Setback as setback:
             if setback.code != "EDX610":
                 raise
             return verification.unreadable([Damage(Detail("the tables"), setback.finding.detail)])
+        return replace(
+            found,
+            indexed=index.of,
+            index_compared=index.entries,
+            damages=(*found.damages, *index.damages)[: verification.DAMAGES],
+            damage_count=found.damage_count + len(index.damages),
+        )
 
     def damage(self, *, quick: bool = False) -> str:
         return integrity.database_damage(self.engine, quick=quick)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert, select, update
 
 from edxml_router.core.delivery.entries import terms
 from edxml_router.core.delivery.entries.facts import Grounds
@@ -17,10 +18,11 @@ from edxml_router.core.delivery.values import Move
 from edxml_router.core.problems import Setback
 from edxml_router.services.asking import questions
 from edxml_router.services.asking.questions import JournalQuery
+from edxml_router.store.database.engine import writing
 from edxml_router.store.journal.sequencer import number_entries
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.search.blocks import index_blocks
-from edxml_router.store.search.table import BLOCK, packed, places_in, unpacked
+from edxml_router.store.search.table import BLOCK, packed, places_in, postings, unpacked
 from tests.contract.databases import NOW, Database, body, delivery, digest_of, envelope
 from tests.contract.test_log import tamper
 
@@ -190,6 +192,32 @@ def test_a_document_is_found_by_each_of_many_recipients(ledger: SqlLedger) -> No
     number_entries(ledger)
     question = Question((terms.agency_terms(terms.TO, "H53.39"),))
     assert [line.entry.event for line in ledger.views.entries(question).lines] == ["envelope.accepted"]
+
+
+def test_a_changed_index_is_found(ledger: SqlLedger) -> None:
+    fill(ledger, blocks=2)
+    assert index_blocks(ledger.engine) == 2
+    move(ledger, 1, Event.CANCEL)  # tells of a document of the first block, in one that is not indexed
+    number_entries(ledger)
+
+    def differences() -> list[str]:
+        found = ledger.views.verify()
+        assert (found.index_compared, found.indexed) == (2 * BLOCK, 2 * BLOCK)
+        return [one.detail for one in found.damages if one.detail.startswith("the index")]
+
+    assert differences() == []
+    with writing(ledger.engine) as connection:
+        row = connection.execute(select(postings).where(postings.c.field == "event").limit(1)).one()
+        this = (postings.c.field == row.field, postings.c.value == row.value, postings.c.block == row.block)
+        connection.execute(update(postings).where(*this).values(places=b""))
+    assert differences() == [f"the index is not what the entries say of event {row.value}"]
+    with writing(ledger.engine) as connection:
+        connection.execute(update(postings).where(*this).values(places=row.places))
+        connection.execute(insert(postings).values(field="ended", value="expired", block=0, places=b"\0\0"))
+    assert differences() == ["the index is not what the entries say of ended expired"]
+    with writing(ledger.engine) as connection:
+        connection.execute(delete(postings).where(postings.c.field == "ended"))
+    assert differences() == ["the index is not what the entries say of ended returned"] * 2
 
 
 def test_a_database_of_before_answers_without_an_index(database: Database) -> None:

@@ -74,7 +74,8 @@ def verify(
 
     The rows of envelopes, deliveries, bodies and receipts are made again from the entries and compared: each one that
     was changed, removed or invented beside the journal is named. Bodies that lie in files are read. Entries of versions
-    that did not write all of it are counted, and rows are compared as far as they tell.
+    that did not write all of it are counted, and rows are compared as far as they tell. Of the index that questions are
+    answered by, the newest blocks and some others are made again and compared.
 
     Keep the root that this prints somewhere else and give it back later with --root: then a journal that was
     rewritten or cut off is found as well. Entries that have no place in the log yet are counted: no root protects
@@ -114,6 +115,9 @@ def verify(
         session.line(session.say("journal.follows", **rows))
         if result.files:
             session.line(session.say("journal.files", count=result.files))
+        if result.indexed:
+            shown = {"count": session.shown(result.index_compared), "of": session.shown(result.indexed)}
+            session.line(session.say("journal.index", **shown))
         if result.unnumbered_since:
             since = session.shown(result.unnumbered_since)
             session.line(session.say("journal.waiting", count=result.unnumbered, since=since), "yellow")

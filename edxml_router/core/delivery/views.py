@@ -295,6 +295,8 @@ class Verification:
     deliveries: int = 0
     bodies: int = 0
     files: int = 0  # of bodies that were read and hashed
+    indexed: int = 0  # entries that the search index holds
+    index_compared: int = 0  # of which it was compared with what they say
     redactions: tuple[Redaction, ...] = ()  # what was erased on purpose, the first of them
     redaction_count: int = 0
 

@@ -20,6 +20,8 @@ KEEPING_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "oldest": "When the oldest of it was accepted; null where there is none.",
         "reasons": "Why it stays: `for-ever`, `open`, `inbox`, `untold`, `unproven`, `held`, `not-yet`;"
         " empty where it goes.",
+        "indexed_entries": "Entries that the index for questions holds; the newest are not in it yet.",
+        "compared_entries": "Those of them of which the index was made again and compared.",
         "size_before": "The bytes of the file before.",
         "size_after": "The bytes of the file after.",
         "removed_body": "Why the body is not here any more, where it was removed on purpose; null where it was not.",
