@@ -11,7 +11,7 @@ what was named has failed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -44,6 +44,10 @@ class Filters:
     code: str = ""
     document: str = ""
     older: timedelta | None = None
+
+    def with_code(self, code: str) -> Filters:
+        """The same with this problem."""
+        return replace(self, code=code)
 
     def __bool__(self) -> bool:
         return any((self.states, self.link, self.recipient, self.code, self.document, self.older))

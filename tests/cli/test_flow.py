@@ -61,3 +61,37 @@ def test_a_node_is_drained_and_resumed(node: OneNode) -> None:
     assert done["draining"] is False
     assert node.call("resume").exit_code == 66
     node.send("3-VP", ["000.00.00.G22"])
+
+
+def test_what_failed_for_one_cause_is_seen_and_sent_again(node: OneNode) -> None:
+    for name in ("1-VP", "2-VP", "3-VP"):
+        node.send(name, ["000.00.00.G22"])
+    assert node.call("queue", "cancel", "1", "2", "--reason", "nhầm").exit_code == 0
+    assert node.call("queue", "hold", "3", "--reason", "xem").exit_code == 0
+    assert node.call("redrive").exit_code == 2
+    [plan] = node.rows("redrive", "--cause", "EDX803")
+    assert (plan["count"], plan["acts"], plan["by_route"]) == (2, {"resend": 2}, {"office:vpcp": 2})
+    assert [plan[edge]["document"] for edge in ("oldest", "newest")] == ["1-VP", "2-VP"]
+    assert node.rows("redrive", "--cause", "EDX803", "--link", "h53-01")[0]["count"] == 0
+    assert node.rows("redrive", "--cause", "EDX803", "--limit", "1")[0]["more"] is True
+    shown = node.call("redrive", "--cause", "EDX803").output
+    assert "2 deliveries would go on: resend 2" in shown
+    assert "--yes does it" in shown
+    assert "EDX607" in node.call("redrive", "--cause", "EDX803", "--count", "3", "--yes").output
+    assert [one["state"] for one in node.rows("queue", "list", "--state", "cancelled")] == ["cancelled"] * 2
+    done = node.rows("redrive", "--cause", "EDX803", "--count", "2", "--yes", "--reason", "sửa xong")
+    assert [(one["act"], one["delivery"], one["done"]) for one in done] == [("resend", 1, True), ("resend", 2, True)]
+    entries = node.rows("journal", "query", "--event", "delivery.resent")
+    assert [entry["detail"] for entry in entries] == ["sửa xong"] * 2
+    assert node.rows("redrive", "--cause", "EDX803")[0]["count"] == 0
+
+
+def test_resend_takes_the_same_filters(node: OneNode) -> None:
+    node.send("1-VP", ["000.00.00.G22"])
+    assert node.call("queue", "cancel", "1", "--reason", "nhầm").exit_code == 0
+    assert node.call("resend").exit_code == 2
+    assert node.call("resend", "1-VP", "--state", "cancelled").exit_code == 2
+    [plan] = node.rows("resend", "--state", "cancelled", "--link", "vpcp")
+    assert (plan["count"], plan["acts"]) == (1, {"resend": 1})
+    assert [one["state"] for one in node.rows("queue", "list", "--state", "cancelled")] == ["cancelled"]
+    assert node.rows("resend", "--state", "cancelled", "--yes")[0]["done"] is True

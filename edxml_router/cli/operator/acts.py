@@ -1,4 +1,4 @@
-"""``queue hold``, ``release``, ``retry``, ``cancel``, and ``resend``: what an operator does to deliveries.
+"""``queue hold``, ``release``, ``retry``, ``cancel``: what an operator does to deliveries.
 
 Every act needs delivery numbers or at least one filter, and is journalled with the operator's name and reason. With
 ``--dry-run`` it does nothing, and answers and ends as it would have done.
@@ -20,7 +20,7 @@ from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding
 from edxml_router.services import operator
-from edxml_router.services.selection import Filters, failed, fit_for
+from edxml_router.services.selection import Filters, fit_for
 from edxml_router.shapes.delivery import act_shapes
 from edxml_router.wiring.opening import ledger_of, node_of
 
@@ -43,7 +43,7 @@ def act_command(event: Event, text: str) -> click.Command:
         if not numbers:
             with ledger_of(settings) as ledger:
                 numbers = fit_for(ledger.views, settings, filters, event)
-        _act(session, settings, event, numbers, reason, filtered=bool(filters), dry_run=dry_run, as_json=as_json)
+        act_on(session, settings, event, numbers, reason, filtered=bool(filters), dry_run=dry_run, as_json=as_json)
 
     act.__doc__ = text
     command = json_option(filter_options(act))
@@ -63,7 +63,7 @@ retry = act_command(Event.RETRY, "Make the next attempt now instead of when it i
 cancel = act_command(Event.CANCEL, "End deliveries that are still here; the sender gets a notice.")
 
 
-def _act(
+def act_on(
     session: Session,
     settings: Settings,
     event: Event,
@@ -74,6 +74,7 @@ def _act(
     dry_run: bool,
     as_json: bool,
 ) -> None:
+    """Do it, or with ``dry_run`` try it, in batches with a bar; show what became of each, and end as that says."""
     numbers = list(dict.fromkeys(numbers))
     if dry_run:
         with ledger_of(settings) as ledger:
@@ -110,25 +111,3 @@ def _tell_failed(session: Session, failed: Mapping[int, Finding]) -> None:
         if others:
             shown = " ".join(map(str, others[:_SHOWN])) + (" …" if len(others) > _SHOWN else "")
             session.note(f"  {session.say('queue.alike', count=len(others), numbers=shown)}")
-
-
-@click.command(cls=Command)
-@click.argument("things", nargs=-1, required=True, metavar="DOCUMENT|DELIVERY...")
-@click.option("--recipient", metavar="CODE", help="Of a document: only to this agency.")
-@click.option("--reason", default="", help="Why, for the journal.")
-@click.option("--dry-run", is_flag=True, help="Only say for which it is possible.")
-@json_option
-@pass_session
-def resend(
-    session: Session, things: Sequence[str], recipient: str | None, reason: str, dry_run: bool, as_json: bool
-) -> None:
-    """Open returned, expired or cancelled deliveries again.
-
-    They get a new lifetime.
-
-    Give delivery numbers, a DocumentId, or the beginning of an envelope's SHA-256.
-    """
-    settings = session.settings()
-    with ledger_of(settings) as ledger:
-        numbers = failed(ledger.views, settings, things, recipient or "")
-    _act(session, settings, Event.RESEND, numbers, reason, dry_run=dry_run, as_json=as_json)

@@ -20,7 +20,7 @@ from edxml_router.shapes import (
     verdict,
 )
 from edxml_router.shapes.evidence import asking, certificate, control, gaps, replay, report, tiles, time_stamp, unproven
-from edxml_router.shapes.flow import drain, halts
+from edxml_router.shapes.flow import drain, halts, redrive
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import export, redaction, retention
 from edxml_router.shapes.office import conformance
@@ -95,7 +95,8 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "redact --dry-run": (redaction.PlannedRedactionShape,),
         "report make": (report.ReportShape,),
         "report verify": (report.ReportVerificationShape,),
-        "resend": (delivery.ActShape,),
+        "redrive": (redrive.RedriveShape, delivery.ActShape),
+        "resend": (delivery.ActShape, redrive.RedriveShape),
         "retention compact": (retention.CompactionShape,),
         "retention hold": (retention.HeldDocumentShape,),
         "retention holds": (retention.HoldShape,),
