@@ -23,6 +23,8 @@ from edxml_router.intake import batch
 from edxml_router.stages import mending
 from edxml_router.store.bodies.scrubbing import scrub
 from edxml_router.wiring.composition import RunningNode, open_worker
+from tests.contract.hubs import until
+from tests.trees import AskedTree
 
 PIECES = {"chunk_bytes": "64 KiB"}
 PLANS = (
@@ -63,11 +65,13 @@ class Two:
         """Found damaged, asked for, given, taken."""
         assert scrub(hurt.node.ledger, hurt.node.bodies, 10**9).damaged == [self.digest]
         assert mending.ask(hurt.node) == []
-        for _ in range(20):
+
+        def mended() -> bool:
             self.pump(other, 0.2)
             self.pump(hurt, 0.2)
-            if self.digest in hurt.node.bodies.open([self.digest]):
-                return
+            return self.digest in hurt.node.bodies.open([self.digest])
+
+        until(mended)
 
     def events(self, name: str, event: str) -> list[tuple[str, str]]:
         return [(row["digest"], row["actor"]) for row in self.tree.ask(name, "journal", "query", "--event", event)]
@@ -76,7 +80,7 @@ class Two:
 @pytest.fixture(params=["local", "rabbitmq"])
 def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Two]:
     broker = request.getfixturevalue("broker") if request.param == "rabbitmq" else None
-    with Tree(tmp_path / "tree", PLANS, broker) as tree, ExitStack() as stack:
+    with AskedTree(tmp_path / "tree", PLANS, broker) as tree, ExitStack() as stack:
         data = Post(tree.pki).document("G22", ["H53"], 1, "V/v lưu trữ", files=[File("ban-ve.zip", 150_000)])
         (tmp_path / "letter").write_bytes(data)
         tree.ask("tw", "send", tmp_path / "letter", "--as", tree.plans["tw"].office)
@@ -90,11 +94,13 @@ def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Two]:
 def carry(two: Two) -> None:
     """The letter gets to the child."""
     pipeline.forward(two.tw.node)
-    for _ in range(20):
+
+    def arrived() -> bool:
         two.pump(two.tinh, 0.2)
         with two.tinh.node.ledger.book() as book:
-            if book.deliveries.of([two.digest]):
-                return
+            return bool(book.deliveries.of([two.digest]))
+
+    until(arrived)
 
 
 def test_either_side_mends_the_other(two: Two) -> None:
@@ -120,11 +126,13 @@ def test_an_office_that_finds_it_damaged_has_it_asked_for(two: Two) -> None:
     assert two.tree.run("tinh", "fetch", name, "-o", two.path("tinh").with_suffix(".out")).returncode == 70
     assert two.events("tinh", "body.damaged") == [(two.digest, "node")]
     assert mending.ask(two.tinh.node) == []
-    for _ in range(20):
+
+    def there() -> bool:
         two.pump(two.tw, 0.2)
         two.pump(two.tinh, 0.2)
-        if two.path("tinh").exists():
-            break
+        return two.path("tinh").exists()
+
+    until(there)
     assert two.events("tinh", "body.mended") == [(two.digest, "link:tw")]
 
 

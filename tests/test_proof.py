@@ -38,8 +38,10 @@ from edxml_router.stages.offices import inbox
 from edxml_router.stages.outcomes import signing
 from edxml_router.wiring.composition import open_worker
 from tests.clocks import Moved
+from tests.contract.hubs import until
 from tests.test_pipeline import PLANS, Nodes, letter, nodes
 from tests.test_trust_reload import change
+from tests.trees import AskedTree
 
 __all__ = ["nodes"]  # the fixture
 
@@ -109,7 +111,7 @@ def tree_of_nodes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[No
     """The nodes on either transport."""
     broker: Broker | None = request.getfixturevalue("broker") if request.param == "broker" else None
     with ExitStack() as stack:
-        tree = stack.enter_context(Tree(tmp_path / "tree", PLANS, broker))
+        tree = stack.enter_context(AskedTree(tmp_path / "tree", PLANS, broker))
         clock = Moved()
         opened = {plan.name: stack.enter_context(open_worker(tree.settings(plan.name), clock)) for plan in PLANS}
         for each in opened.values():
@@ -118,20 +120,23 @@ def tree_of_nodes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[No
 
 
 def until_proven(nodes: Nodes, digest: str) -> None:
-    for _ in range(200):
+    until_stands(nodes, SENDER, digest, State.CONFIRMED)
+
+
+def until_stands(nodes: Nodes, name: str, digest: str, state: State) -> None:
+    """At a node; a broker gives the messages when it comes to it."""
+
+    def stands() -> bool:
         nodes.settle(1)
-        if nodes.states(SENDER, digest) == {"H01": State.CONFIRMED}:
-            return
-    raise AssertionError(nodes.states(SENDER, digest))
+        return nodes.states(name, digest) == {"H01": state}
+
+    until(stands)
 
 
 def test_the_word_of_the_last_node_reaches_the_first_unchanged(tree_of_nodes: Nodes) -> None:
     nodes = tree_of_nodes
     digest = nodes.send(SENDER, letter(nodes, ["H01"], sender="H53")).digest
-    for _ in range(200):
-        nodes.settle(1)
-        if nodes.states(END, digest) == {"H01": State.AVAILABLE}:
-            break
+    until_stands(nodes, END, digest, State.AVAILABLE)
     [waiting] = nodes.deliveries(END, digest).values()
     assert inbox.confirm(nodes[END].node, f"vanthu-{END}", [waiting.name]) == [None]
     until_proven(nodes, digest)

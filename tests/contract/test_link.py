@@ -33,6 +33,7 @@ from edxml_router.transport.rabbitmq.definitions import user
 from edxml_router.wiring import broker_limit, composition, hubs, own_ledger
 from edxml_router.wiring.composition import RunningNode
 from tests.cli.conftest import call, rows
+from tests.contract.hubs import until
 
 PARENT = """
 [node]
@@ -183,12 +184,13 @@ def test_a_child_that_has_only_what_it_was_handed_delivers_and_gets_mail(
     post = Post(ground.pki)
     down = send(parent, "vpcp", post.document("G22", ["H53"], 1, "V/v thử nghiệm"))
     up = send(child, "vp", post.document("H53", ["G22"], 2, "V/v thử nghiệm"))
-    for _ in range(20):
+
+    def arrived() -> bool:
         turn(parent)
         turn(child)
-        if (states(parent, up), states(child, down)) == ({"G22": State.AVAILABLE}, {"H53": State.AVAILABLE}):
-            break
-    assert (states(parent, up), states(child, down)) == ({"G22": State.AVAILABLE}, {"H53": State.AVAILABLE})
+        return (states(parent, up), states(child, down)) == ({"G22": State.AVAILABLE}, {"H53": State.AVAILABLE})
+
+    until(arrived)
 
 
 def test_a_child_that_is_added_by_a_reload_is_heard_without_a_restart(ground: Ground, opening: ExitStack) -> None:
@@ -203,11 +205,7 @@ def test_a_child_that_is_added_by_a_reload_is_heard_without_a_restart(ground: Gr
     child = opened(opening, config)
     up = send(child, "vp", Post(ground.pki).document("H53", ["G22"], 3, "V/v thử nghiệm"))
     turn(child)
-    for _ in range(20):
-        turn(parent)
-        if states(parent, up):
-            break
-    assert states(parent, up) == {"G22": State.AVAILABLE}
+    until(lambda: turn(parent) or states(parent, up) == {"G22": State.AVAILABLE})
 
 
 def test_what_is_handed_over_opens_nothing_else(ground: Ground) -> None:
@@ -339,12 +337,7 @@ def test_a_link_learns_what_its_broker_takes(ground: Ground, opening: ExitStack)
         with parent.node.ledger.book() as book:
             [one] = book.deliveries.of([down])
         assert (one.state, one.code) == (State.DEFERRED, "EDX702")
-        for _ in range(20):
-            turn(parent)
-            turn(child)
-            if states(child, down):
-                break
-    assert states(child, down) == {"H53": State.AVAILABLE}
+        until(lambda: turn(parent) or turn(child) or states(child, down) == {"H53": State.AVAILABLE})
 
 
 def test_doctor_compares_the_broker_with_the_settings(ground: Ground) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.scenarios.world import World
+from tests.trees import AskedTree
 
 
 @pytest.fixture(scope="module", params=["local", "rabbitmq"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     broker = request.getfixturevalue("broker") if request.param == "rabbitmq" else None
-    running = World(tmp_path_factory.mktemp("world"), broker)
+    running = World(tmp_path_factory.mktemp("world"), broker, kind=AskedTree)
     try:
         yield running
         running.come_to_rest()

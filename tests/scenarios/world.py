@@ -35,9 +35,11 @@ PLANS = (
 class World:
     """A running tree."""
 
-    def __init__(self, folder: Path, broker: Broker | None, plans: Sequence[NodePlan] = PLANS) -> None:
+    def __init__(
+        self, folder: Path, broker: Broker | None, plans: Sequence[NodePlan] = PLANS, kind: type[Tree] = Tree
+    ) -> None:
         self._stack = ExitStack()
-        self.tree = self._stack.enter_context(Tree(folder, plans, broker))
+        self.tree = self._stack.enter_context(kind(folder, plans, broker))
         self.tree.start()
         self.post = Post(self.tree.pki)
         self.offices: dict[str, Office] = {}
