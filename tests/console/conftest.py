@@ -12,5 +12,5 @@ from tests.console.browsing import Consoled
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consoled]:
-    with Consoled(Path(tmp_path_factory.mktemp("console"))) as running:
+    with Consoled(Path(tmp_path_factory.mktemp("console")), "four_eyes = ['redrive']") as running:
         yield running

@@ -74,6 +74,7 @@ def add_person(ledger: SqlLedger, settings: Settings, new: NewPerson, password: 
 
 def lock_person(ledger: SqlLedger, name: str, actor: str) -> None:
     """Nobody signs in with it until it is unlocked, and its sessions end."""
+    _require_other(name, actor)
     now = ledger.clock.now()
     with ledger.book() as book:
         _held(book, name)
@@ -96,6 +97,7 @@ def give_roles(
     ledger: SqlLedger, settings: Settings, name: str, roles: Collection[str], office: str, actor: str
 ) -> None:
     """In the place of those it had. Its sessions go on with the new ones, from the next request."""
+    _require_other(name, actor)
     _require_roles(settings, name, roles, office)
     now = ledger.clock.now()
     with ledger.book() as book:
@@ -202,6 +204,12 @@ def _held(book: SqlBook, name: str) -> PersonRow:
     if row is None:
         raise Refusal("EDX606", where=name[:40])
     return row
+
+
+def _require_other(name: str, actor: str) -> None:
+    """Nobody gives themselves rights, and the last administrator does not lock the door from outside."""
+    if actor == f"person:{name}":
+        raise Refusal("EDX438", where=name, detail=Detail("another administrator does that"))
 
 
 def _require_roles(settings: Settings, name: str, roles: Collection[str], office: str) -> None:
