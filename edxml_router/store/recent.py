@@ -6,7 +6,7 @@ flow.since, flow.complete        # the scope of every number in it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,9 +18,11 @@ from edxml_router.core.link.route import Route
 from edxml_router.store.database.engine import reading
 from edxml_router.store.deliveries.table import deliveries
 from edxml_router.store.envelopes.table import envelopes
+from edxml_router.store.journal.table import journal
 
 SPAN: Final = timedelta(hours=24)
 MOST_RECENT: Final = 20_000  # deliveries that are looked at
+ENTRIES_LOOKED: Final = 20_000  # of the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +65,16 @@ def recent_flow(engine: Engine, now: datetime) -> RecentFlow:
     # The first looked at is within the span: there may be more of the span before it.
     complete = not rows or rows[0].id > least + 1 or least <= 0
     return RecentFlow(now - SPAN if complete else found[0].accepted_at, complete, found)
+
+
+def last_entries(engine: Engine) -> Mapping[str, datetime]:
+    """When each actor was last heard of, by the newest :data:`ENTRIES_LOOKED` entries of the journal; who is not among
+    them was not heard of for longer. Raises Setback EDX602."""
+    newest = select(func.coalesce(func.max(journal.c.id), 0)).scalar_subquery()
+    query = (
+        select(journal.c.actor, func.max(journal.c.at).label("at"))
+        .where(journal.c.id > newest - ENTRIES_LOOKED)
+        .group_by(journal.c.actor)
+    )
+    with reading(engine) as connection:
+        return {row.actor: row.at for row in connection.execute(query)}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edxml_router.console import watching
 from edxml_router.console.pages import failed
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
@@ -162,3 +163,33 @@ def test_an_auditor_sees_and_does_not_act(ill: Ill) -> None:
     assert "/failed/prepare" not in auditor.get("/failed").text
     assert auditor.post("/failed/prepare", {"act": "hold", "reason": "x"}).status_code == 403
     assert {OPERATOR} == set(failed.ACTING)
+
+
+def test_a_link_is_halted_and_goes_on_again(ill: Ill, operator: Browser) -> None:
+    watching._READERS.clear()  # the page is as of its moment, and letters have come since the last one
+    page = operator.get("/links").text
+    for words in ("xa-an-thanh", "no answer", "none named", "office", "The broker does not take"):
+        assert words in page, words
+    assert "<img" not in page
+    links = [(unescape(place), int(count)) for place, count in NUMBER.findall(page)]
+    assert links
+    for place, count in links:
+        assert matching(operator.get(place).text) == count, place
+    before, waiting = ill.held(), len(rows(operator.get("/failed?link=office:so&state=queued").text))
+    assert waiting == 1
+    preview = operator.post("/links/halt", {"way": "office:so", "reason": HOSTILE}).text
+    assert f"{waiting} deliveries wait for it now" in preview
+    assert "<img" not in preview
+    assert ill.held() == before
+    assert operator.post("/links/halt/add", {"way": "office:so", "reason": HOSTILE}).status_code == 303
+    assert ill.held() == before + waiting
+    halted = operator.get("/links").text
+    assert "Halted by operator:operator" in halted
+    assert "<img" not in halted
+    [place] = re.findall(r'action="/console(/links/halt/\d+/release)"', halted)
+    auditor = ill.signed_in(AUDITOR)
+    assert place not in auditor.get("/links").text
+    assert auditor.post(place, {}).status_code == 403
+    assert operator.post(place, {}).status_code == 303
+    assert ill.held() == before
+    assert "EDX606" in operator.post("/links/halt", {"way": "link:nowhere", "reason": "x"}).text
