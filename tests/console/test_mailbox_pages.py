@@ -327,3 +327,37 @@ def test_an_agency_is_explained_for_a_day(world: Consoled) -> None:
     assert "/console/agencies?code=H53" in found
     assert auditor.get("/agencies", params={"code": EVIL}).status_code == 404
     assert "That is no day" in auditor.get("/agencies", params={"code": "H53", "on": "x"}).text
+
+
+def test_an_auditor_asks_the_journal_and_keeps_its_root(world: Consoled) -> None:
+    digest = arrived(world, "97")[:64]
+    world.worker.number_journal()
+    auditor, views = world.signed_in("auditor"), world.worker.ledger.views
+    page = auditor.get("/evidence").text
+    assert "No checkpoint is signed" in page  # this node has no key for its journal
+    answered = auditor.get("/evidence/journal", params={"number": "97", "event": "delivery.queued"}).text
+    assert digest[:16] in answered
+    assert "1 entries on this page" in answered
+    sheet = auditor.get("/evidence/journal.csv", params={"agency": "000.00.00.H53"})
+    assert sheet.headers["content-disposition"].startswith("attachment")
+    assert sheet.text.startswith("number,position,")
+    assert digest in sheet.text
+    for wrong, status in (({"since": "<img>"}, 400), ({"event": "no.such"}, 404), ({"document": "zz"}, 404)):
+        assert auditor.get("/evidence/journal", params=wrong).status_code == status
+    size = views.feed_head().size
+    root = views.root_at(size - 3).hex()
+    assert "Yes. The journal still begins" in auditor.post("/evidence/root", {"root": f"{size - 3}:{root}"}).text
+    assert "EDX605" in auditor.post("/evidence/root", {"root": f"{size - 4}:{root}"}).text
+    assert "EDX605" in auditor.post("/evidence/root", {"root": f"{size + 999}:{root}"}).text
+    for wrong_root in ("", "x", f"0:{root}", "a\nb\nc\n", "9" * 30 + f":{root}"):
+        assert auditor.post("/evidence/root", {"root": wrong_root}).status_code == 400
+    printed = auditor.get(f"/evidence/print/{digest}").text
+    assert digest in printed
+    assert "<path" in printed
+    assert auditor.get(f"/evidence/print/{'0' * 64}").status_code == 404
+    files = [("certificate", ("a.asice", b"PK", "")), ("anchors", ("a.pem", b"x", ""))]
+    assert auditor.post("/evidence/certificate", {}, files=files).status_code == 422
+    assert auditor.post("/evidence/certificate", {}, files=files[:1]).status_code == 400
+    assert world.signed_in("clerk", office="so").get("/evidence").status_code == 403
+    asked = [str(one.entry.detail) for one in world.journal("journal.read")]
+    assert any("console journal event=delivery.queued number=97: 1 told" in each for each in asked)
