@@ -58,7 +58,7 @@ def spreadsheet(visit: Visit) -> Response:
     return visit.download(entries_csv(_lines(visit, MOST_ROWS, -1)), "journal.csv", "text/csv")
 
 
-def compare(visit: Visit) -> Response:
+def compare_root(visit: Visit) -> Response:
     """Whether the journal continues the root or the checkpoint that somebody kept."""
     try:
         found = compare_kept(visit.node.ledger.views, visit.settings, visit.form.get("root", ""))
@@ -173,7 +173,7 @@ ROUTES: Final = (
     PageRoute("GET", "/evidence", show, READERS),
     PageRoute("GET", "/evidence/journal", ask, READERS),
     PageRoute("GET", "/evidence/journal.csv", spreadsheet, READERS),
-    PageRoute("POST", "/evidence/root", compare, READERS),
+    PageRoute("POST", "/evidence/root", compare_root, READERS),
     PageRoute("POST", "/evidence/certificate", verify, READERS, uploads=True),
     PageRoute("GET", "/evidence/print/{digest}", printed, READERS),
 )
