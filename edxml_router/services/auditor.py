@@ -224,7 +224,7 @@ def _stories(views: Views, digests: Sequence[str], recipient: str) -> tuple[list
             unfounded += views.unfounded(digest)
             continue
         changes, invented = _changes(views, trace)
-        told.append(EnvelopeStory(trace, _paths(trace), _proofs(trace), changes, gone.get(digest)))
+        told.append(EnvelopeStory(trace, known_paths(trace), _proofs(trace), changes, gone.get(digest)))
         unfounded += invented
     return told, unfounded
 
@@ -283,7 +283,7 @@ def _proofs(told: EnvelopeHistory) -> Mapping[str, Evidence]:
     return {one.recipient: one.evidence for one in notes if (one.recipient, one.outcome.value) in ends}
 
 
-def _paths(told: EnvelopeHistory) -> Mapping[str, Sequence[Hop]]:
+def known_paths(told: EnvelopeHistory) -> Mapping[str, Sequence[Hop]]:
     """By the entries; where these do not tell, by the latest receipt."""
     paths = {recipient: hops for recipient, hops in told.hops.items() if hops}
     for note in told.receipts:

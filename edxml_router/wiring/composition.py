@@ -294,7 +294,7 @@ def build_rules(settings: Settings) -> Rules:
         return Rules(
             limits=settings.limits,
             registry=registry,
-            routes=_routes(settings, registry),
+            routes=routes_by(settings, registry),
             trust=trust,
             nodes=sources.node_store(settings, trust),
             bindings=sources.bindings(settings, registry, needed=settings.trust.bindings is not None),
@@ -311,7 +311,8 @@ def build_rules(settings: Settings) -> Rules:
         raise ConfigErrors([refusal.finding]) from refusal
 
 
-def _routes(settings: Settings, registry: Registry) -> Routes:
+def routes_by(settings: Settings, registry: Registry) -> Routes:
+    """Where each agency's mail goes from here, by the settings. Raises Refusal EDX901."""
     return Routes.build(
         served={canonical(registry, code): office.name for office in settings.offices for code in office.agencies},
         children={

@@ -95,3 +95,17 @@ def test_resend_takes_the_same_filters(node: OneNode) -> None:
     assert (plan["count"], plan["acts"]) == (1, {"resend": 1})
     assert [one["state"] for one in node.rows("queue", "list", "--state", "cancelled")] == ["cancelled"]
     assert node.rows("resend", "--state", "cancelled", "--yes")[0]["done"] is True
+
+
+def test_a_way_is_tried_check_by_check(node: OneNode) -> None:
+    assert node.call("ping", "nowhere").exit_code == 66
+    office = node.call("ping", "vpcp")
+    assert (office.exit_code, office.output.splitlines()[-1]) == (0, "The next hop is in order.")
+    assert node.call("ping", "h53-01").exit_code == 75  # the node has never been started: there is no hub
+    node.work()
+    found = rows(node.call("ping", "H53.01", "--json"))
+    assert [(row["check"], row["problem"] and row["problem"]["code"]) for row in found] == [
+        ("route", None), ("hub", None), ("mailbox", None), ("taker", "EDX709"), ("clock", None), ("way", None),
+    ]  # fmt: skip
+    shown = call("--lang", "vi", "--config", node.config, "ping", "h53-01")
+    assert (shown.exit_code, "nút bên kia" in shown.output) == (75, True)

@@ -79,6 +79,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "pki list": (trust.IssuedRowShape,),
         "pki request": (trust.RequestedShape,),
         "pki sign": (trust.SignedRequestShape,),
+        "ping": (node.HealthShape,),
         "queue cancel": (delivery.ActShape,),
         "queue hold": (delivery.ActShape,),
         "queue list": (delivery.DeliveryShape,),
