@@ -22,9 +22,17 @@ from edxml_router.core import pki
 from edxml_router.core.delivery.journal import OUTCOME_DOUBTED, OUTCOME_SIGNED
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.link.credentials import Credentials
-from edxml_router.core.link.proving import CONTRADICTED, NOT_ENTITLED, UNSIGNED
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.statement import UNKNOWN, EndStatement, Evidence, PassStatement, SignedText
+from edxml_router.core.link.statement import (
+    CONTRADICTED,
+    NOT_ENTITLED,
+    UNKNOWN,
+    UNSIGNED,
+    EndStatement,
+    Evidence,
+    PassStatement,
+    SignedText,
+)
 from edxml_router.core.link.wire import Inquiry, Receipt, ReceiptOutcome, encode_inquiry, encode_receipts
 from edxml_router.core.signature.signing import verify_bytes
 from edxml_router.credentials.keys import load_certificates

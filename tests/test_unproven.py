@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edxml_router.core.link.proving import NOT_ENTITLED, UNSIGNED
+from edxml_router.core.link.statement import NOT_ENTITLED, UNSIGNED
 from edxml_router.demo.tree import Tree
 from edxml_router.intake import batch
 from edxml_router.services import trial_authority

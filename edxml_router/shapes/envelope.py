@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from edxml_router.core.delivery.values import EnvelopeRow
 from edxml_router.core.link.manifest import instant
@@ -12,9 +12,11 @@ from edxml_router.core.message.envelope import Kind
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.core.signature.form import Coverage
 from edxml_router.core.signature.verdict import Indication, Verdict
-from edxml_router.core.trust.certificate import Signer
 from edxml_router.shapes.form import Digest, Instant
 from edxml_router.shapes.problem import ProblemShape, problem_or_none, problem_shape
+
+if TYPE_CHECKING:  # certificates are only judged elsewhere
+    from edxml_router.core.trust.certificate import Signer
 
 
 class HopShape(TypedDict):

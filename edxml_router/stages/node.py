@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edxml_router.core.delivery.pace import Pace
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.skew import Skews
 from edxml_router.core.problems import Finding
-from edxml_router.core.proof.note import NoteSigner
 from edxml_router.ports.bodies import Bodies
 from edxml_router.ports.clock import Clock
 from edxml_router.ports.ledger import Ledger
 from edxml_router.ports.transport import Transport
 from edxml_router.stages.forwarding.windows import Outgoing
-from edxml_router.stages.rules import Rules
+
+if TYPE_CHECKING:  # who only names a node need not wait for all that judges envelopes
+    from edxml_router.core.proof.note import NoteSigner
+    from edxml_router.stages.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)

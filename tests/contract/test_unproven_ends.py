@@ -7,8 +7,7 @@ from datetime import timedelta
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.values import Move
 from edxml_router.core.detail import Detail
-from edxml_router.core.link.proving import CONTRADICTED, NOT_ENTITLED, UNSIGNED
-from edxml_router.core.link.statement import Evidence, SignedText
+from edxml_router.core.link.statement import CONTRADICTED, NOT_ENTITLED, UNSIGNED, Evidence, SignedText
 from edxml_router.core.link.wire import Receipt, ReceiptOutcome
 from edxml_router.core.problems import Finding
 from edxml_router.services.proof.unproven import sum_up_unproven

@@ -10,7 +10,7 @@ import click
 from edxml_router.cli.commands import Command
 from edxml_router.cli.parameters import Moment
 from edxml_router.cli.session import Session, json_option, pass_session, wide_option
-from edxml_router.core.link.proving import NOT_PROVEN
+from edxml_router.core.link.statement import NOT_PROVEN
 from edxml_router.services.proof.unproven import each_unproven, require_neighbour
 from edxml_router.shapes.evidence.unproven import unproven_end_shape
 from edxml_router.wiring.opening import ledger_of

@@ -29,18 +29,22 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.detail import said as said_of
 from edxml_router.core.link.credentials import certificate_name
 from edxml_router.core.link.skew import TOLERANCE
-from edxml_router.core.link.statement import EndStatement, Evidence, PassStatement, SignedText, by_recipient
-from edxml_router.core.link.wire import Receipt, ReceiptOutcome
+from edxml_router.core.link.statement import (
+    CONTRADICTED,
+    NOT_ENTITLED,
+    UNSIGNED,
+    EndStatement,
+    Evidence,
+    PassStatement,
+    SignedText,
+    by_recipient,
+)
+from edxml_router.core.link.wire import ENDS, Receipt, ReceiptOutcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.signature.signing import verify_bytes
 from edxml_router.core.trust import certificate as certificates
 from edxml_router.core.trust.chain import TrustStore
 
-UNSIGNED, CONTRADICTED, NOT_ENTITLED = "EDX326", "EDX327", "EDX328"
-NOT_PROVEN: Final = (UNSIGNED, CONTRADICTED, NOT_ENTITLED)
-ENDS: Final = frozenset(
-    {ReceiptOutcome.CONFIRMED, ReceiptOutcome.RETURNED, ReceiptOutcome.EXPIRED, ReceiptOutcome.CANCELLED}
-)
 # So long a receipt may have lain in mailboxes while the certificate of its statement ended.
 LYING: Final = timedelta(days=7)
 

@@ -37,6 +37,9 @@ _ETSI: Final[Mapping[str, str]] = {
     "cancelled": "ContentHandoverFailure",
 }
 BY_RECIPIENT: Final = "EDX801"  # the problem of what the recipient itself sends back
+# Why a statement proves nothing, see edxml_router.core.link.proving.
+UNSIGNED, CONTRADICTED, NOT_ENTITLED = "EDX326", "EDX327", "EDX328"
+NOT_PROVEN: Final = (UNSIGNED, CONTRADICTED, NOT_ENTITLED)
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 

@@ -102,6 +102,12 @@ class ReceiptOutcome(StrEnum):
     UNKNOWN = "unknown"  # answer to an inquiry about something never committed here
 
 
+# The outcomes with which a delivery has ended.
+ENDS: Final = frozenset(
+    {ReceiptOutcome.CONFIRMED, ReceiptOutcome.RETURNED, ReceiptOutcome.EXPIRED, ReceiptOutcome.CANCELLED}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The outcome of one delivery, on its way back to the sender."""

@@ -14,13 +14,12 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from typing import TYPE_CHECKING, Final
 
 from edxml_router.core.detail import Detail
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ED25519: Final = 0x01  # a signature over the text
 COSIGNATURE: Final = 0x04  # … over the text and a time, see edxml_router.core.proof.checkpoint
@@ -68,6 +67,10 @@ class VerifierKey:
 
     def accepts(self, message: bytes, signature: bytes) -> bool:
         """Whether this key made the signature over the message."""
+        # Keys are named in every configuration; who only reads names need not wait for what verifies.
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError):
@@ -110,8 +113,7 @@ class NoteSigner:
 
     def __init__(self, name: str, key: Ed25519PrivateKey) -> None:
         self._key = key
-        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.verifier = VerifierKey(name, ED25519, public)
+        self.verifier = VerifierKey(name, ED25519, key.public_key().public_bytes_raw())
 
     @property
     def name(self) -> str:

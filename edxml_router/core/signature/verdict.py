@@ -15,23 +15,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
 from lxml import etree
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
-from edxml_router.core.signature import fields, form
-from edxml_router.core.signature.fields import Fields
+from edxml_router.core.signature import form
 from edxml_router.core.signature.form import Coverage, SignatureForm
-from edxml_router.core.trust.certificate import Signer
-from edxml_router.core.trust.chain import ChainVerdict, TrustStore
 from edxml_router.core.xml.safe_xml import NS, Element
+
+if TYPE_CHECKING:  # who only shows a verdict need not wait for what judges certificates
+    from cryptography import x509
+
+    from edxml_router.core.signature.fields import Fields
+    from edxml_router.core.trust.certificate import Signer
+    from edxml_router.core.trust.chain import ChainVerdict, TrustStore
 
 # The elements that were signed, in the order of ``SignatureForm.parts``; Refusal EDX112, EDX302,
 # EDX303, EDX312, EDX320.
-Check = Callable[[SignatureForm, Fields, x509.Certificate], list[Element]]
+Check = Callable[[SignatureForm, "Fields", "x509.Certificate"], list[Element]]
 # The message as signed, from the coverage, the tags of the signed elements, and these elements.
 Assemble = Callable[[Coverage, tuple[str, ...], list[Element]], Element]
 
@@ -141,6 +144,8 @@ def _checked(check: Check, found: SignatureForm, given: Fields, leaf: x509.Certi
 
 def _fields(root: Element, leaf: x509.Certificate) -> Fields:
     """The fields of the signature, in a spelling that both engines read alike."""
+    from edxml_router.core.signature import fields  # noqa: PLC0415  # as above
+
     signature = root.find(f"{form.ENVELOPE}/{form.HEADER}/{form.SIGNATURE}")
     given = fields.read(signature, leaf)
     fields.check_inherited(signature[0], given.canonical)

@@ -30,11 +30,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from edxml_router.core.agencies.code import is_under
 from edxml_router.core.detail import Detail, joined, said
 from edxml_router.core.problems import Refusal
-from edxml_router.core.trust.certificate import Signer
+
+if TYPE_CHECKING:  # the rows of a table, and their names in the journal, need no certificates
+    from edxml_router.core.trust.certificate import Signer
 
 SPKI = re.compile(r"[0-9a-f]{64}")
 COLUMNS = ("act", "subject", "agency", "since", "until", "reason")

@@ -10,7 +10,7 @@ from typing import Final
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.detail import Detail
-from edxml_router.core.link.proving import NOT_PROVEN, UNSIGNED
+from edxml_router.core.link.statement import NOT_PROVEN, UNSIGNED
 from edxml_router.core.problems import Finding
 from edxml_router.services.health.report import PATIENCE, Findings
 from edxml_router.services.proof.gaps import comparisons

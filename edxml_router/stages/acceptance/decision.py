@@ -20,9 +20,8 @@ from edxml_router.core.delivery.entries.facts import Grounds
 from edxml_router.core.delivery.lifecycle import State
 from edxml_router.core.delivery.values import EnvelopeRow, Move, NewDelivery
 from edxml_router.core.detail import Detail
-from edxml_router.core.link.proving import ENDS
 from edxml_router.core.link.route import Route
-from edxml_router.core.link.wire import Receipt
+from edxml_router.core.link.wire import ENDS, Receipt
 from edxml_router.core.problems import Refusal, Setback, Trouble
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.acceptance import order

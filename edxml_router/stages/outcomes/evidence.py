@@ -19,8 +19,9 @@ from edxml_router.core.delivery.journal import OUTCOME_DOUBTED, Entry
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, Move
-from edxml_router.core.link.proving import ENDS, UNSIGNED, Chains, chains_of, judge_evidence
-from edxml_router.core.link.wire import Receipt, Report
+from edxml_router.core.link.proving import Chains, chains_of, judge_evidence
+from edxml_router.core.link.statement import UNSIGNED
+from edxml_router.core.link.wire import ENDS, Receipt, Report
 from edxml_router.core.problems import Finding
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node

@@ -15,9 +15,9 @@ from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery, Move
 from edxml_router.core.detail import Detail
-from edxml_router.core.link.proving import NOT_PROVEN
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.skew import TOLERANCE
+from edxml_router.core.link.statement import NOT_PROVEN
 from edxml_router.core.link.wire import GENERATION_LIMIT, Receipt, ReceiptOutcome
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.stages.acceptance.admission import route

@@ -18,7 +18,6 @@ from typing import Final
 
 from edxml_router.core.delivery.journal import OUTCOME_SIGNED, Entry
 from edxml_router.core.delivery.values import EnvelopeRow
-from edxml_router.core.link.proving import ENDS
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.statement import (
     PASSES_LIMIT,
@@ -28,7 +27,7 @@ from edxml_router.core.link.statement import (
     SignedText,
     end_event,
 )
-from edxml_router.core.link.wire import Receipt
+from edxml_router.core.link.wire import ENDS, Receipt
 from edxml_router.ports.ledger import Book
 from edxml_router.stages.node import Node
 

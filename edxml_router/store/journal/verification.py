@@ -31,7 +31,6 @@ from edxml_router.store.journal.notes import note_damage
 from edxml_router.store.journal.recomputing import TELLING, Compared, compare_tables
 from edxml_router.store.journal.table import checkpoint_columns, checkpoints, entry_columns, journal
 from edxml_router.store.retention.recounting import ToldHolds, ToldRemovals
-from edxml_router.store.rulesets.recounting import ToldRules
 
 PAGE: Final = 2000  # rows in one read
 DAMAGES: Final = 100  # that are described; the others are counted
@@ -168,6 +167,8 @@ class _Facts:
         self.changes = Changes()
         self.removals = ToldRemovals()
         self.holds = ToldHolds()
+        from edxml_router.store.rulesets.recounting import ToldRules  # noqa: PLC0415  # reads all that rules are made of
+
         self.rules = ToldRules()
         self.redactions: list[Redaction] = []
         self.redaction_count = 0

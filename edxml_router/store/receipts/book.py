@@ -28,10 +28,9 @@ from sqlalchemy import (
     update,
 )
 
-from edxml_router.core.link.proving import ENDS
 from edxml_router.core.link.route import Route
 from edxml_router.core.link.statement import Evidence
-from edxml_router.core.link.wire import Receipt, ReceiptOutcome
+from edxml_router.core.link.wire import ENDS, Receipt, ReceiptOutcome
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.store.database.bulk import Insert, Update
 from edxml_router.store.database.columns import (

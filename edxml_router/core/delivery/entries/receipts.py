@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from edxml_router.core.delivery.entries.replay import ToldDelivery
-from edxml_router.core.link.proving import ENDS
 from edxml_router.core.link.statement import EndStatement
-from edxml_router.core.link.wire import Receipt
+from edxml_router.core.link.wire import ENDS, Receipt
 
 
 def differing(told: ToldDelivery, receipt: Receipt) -> Iterator[tuple[str, Any, Any]]:

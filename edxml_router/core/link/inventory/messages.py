@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 from edxml_router.core.detail import Detail, said
 from edxml_router.core.link import manifest
 from edxml_router.core.link.manifest import exact_instant
-from edxml_router.core.link.proving import ENDS
+from edxml_router.core.link.wire import ENDS
 from edxml_router.core.problems import Refusal
 from edxml_router.core.proof.note import NoteSigner, VerifierKey, read_note, verified
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from edxml_router.core.detail import Detail
 from edxml_router.core.link.inventory.messages import OPEN, DeliveryStanding, Direction, Pass
-from edxml_router.core.link.proving import NOT_PROVEN
+from edxml_router.core.link.statement import NOT_PROVEN
 from edxml_router.core.link.wire import ReceiptOutcome
 from edxml_router.core.problems import Finding
 
