@@ -11,6 +11,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from edxml_router.console import watching
 from edxml_router.console.pages import failed
@@ -18,7 +19,7 @@ from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
 from edxml_router.services.bulk.running import run_next_job
 from edxml_router.services.people.roles import AUDITOR, OPERATOR
-from tests.console.browsing import Browser, Consoled
+from tests.console.browsing import PASSWORD, Browser, Consoled
 from tests.gateway.world import digest
 
 LINKS = """
@@ -193,3 +194,37 @@ def test_a_link_is_halted_and_goes_on_again(ill: Ill, operator: Browser) -> None
     assert operator.post(place, {}).status_code == 303
     assert ill.held() == before
     assert "EDX606" in operator.post("/links/halt", {"way": "link:nowhere", "reason": "x"}).text
+
+
+def test_in_a_browser_a_job_is_followed_without_a_reload(ill: Ill) -> None:
+    """The pages renew themselves under the policy that lets nothing run but our own files, and are left alone where
+    somebody has paused them."""
+    ill.send(LETTERS + 2)
+    name = ill.person("browser-operator", OPERATOR)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = chromium.new_context(ignore_https_errors=True, locale="en").new_page()
+        page.set_default_timeout(60_000)
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text) if "Policy" in message.text else None)
+        page.goto(f"{ill.url}/console/sign-in")
+        page.fill("[name=name]", name)
+        page.fill("[name=password]", PASSWORD)
+        page.click("main button")
+        page.goto(f"{ill.url}/console/failed?link=so&state=queued")
+        page.select_option("#act", "hold")
+        page.fill("#reason", "kiểm tra")
+        page.click("main form[method=post] button")
+        page.click("text=/Do it for these/")
+        page.wait_for_selector("text=waits for its turn or runs")
+        page.evaluate("window.stays = true")
+        before = ill.held()
+        assert run_next_job(ill.worker)
+        page.wait_for_selector("dt:has-text('Ended')")
+        assert page.evaluate("window.stays")  # it is the same page
+        assert ill.held() > before
+        page.goto(f"{ill.url}/console/now?pause=1")
+        assert page.locator("[hx-get]").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert said == []
+        chromium.close()
