@@ -64,6 +64,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "halt": "flow.halt:halt",
     "drain": "flow.drain:drain",
     "resume": "flow.drain:resume",
+    "watch": "flow.watch:watch",
     "ping": "flow.ping:ping",
     "redrive": "flow.redrive:redrive",
     "resend": "flow.redrive:resend",

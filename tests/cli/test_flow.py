@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+from rich.console import Console
+
+from edxml_router.cli.flow.watch import _page
+from edxml_router.cli.session import Session
+from edxml_router.config import load
+from edxml_router.core.link.route import Route
+from edxml_router.core.problems import Finding
+from edxml_router.services.flow.watching import Watched, WatchedRoute
+from edxml_router.store.flow.watching import MinutePace
 from tests.cli.conftest import OneNode, call, rows
 
 
@@ -109,3 +121,39 @@ def test_a_way_is_tried_check_by_check(node: OneNode) -> None:
     ]  # fmt: skip
     shown = call("--lang", "vi", "--config", node.config, "ping", "h53-01")
     assert (shown.exit_code, "nút bên kia" in shown.output) == (75, True)
+
+
+def test_a_look_at_a_node_fits_a_page(node: OneNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Nothing is open." in node.call("watch", "--once").output
+    node.send("1-VP", ["000.00.00.G22"])
+    node.work()
+    node.send("2-VP", ["000.00.00.G22", "H53.01"])
+    assert node.call("halt", "add", "--link", "vpcp", "--reason", "chờ").exit_code == 0
+    [seen] = node.rows("watch")
+    assert (seen["accepted"], seen["offered"], seen["confirmed"], seen["failed"]) == (2, 1, 0, 0)
+    ways = {way["route"]: (way["to_send"], way["held"], way["answers"]) for way in seen["routes"]}
+    assert ways == {"office:vpcp": (0, 1, 1), "link:h53-01": (1, 0, 0)}
+    assert [alarm["code"] for alarm in seen["alarms"]] == ["EDX662"]
+    monkeypatch.setenv("COLUMNS", "80")
+    for language in ("en", "vi"):
+        shown = call("--lang", language, "--config", node.config, "watch", "--once").output.splitlines()
+        assert len(shown) <= 24
+        assert any("office:vpcp" in line for line in shown)
+        assert max(map(len, shown)) <= 240  # into a pipe nothing is cut
+
+
+def test_a_page_of_many_ways_is_cut_to_the_terminal(node: OneNode) -> None:
+    now = datetime.now(UTC)
+    ways = [
+        WatchedRoute(Route.link(f"xa-{number:03}"), 1, 0, 0, 0, 0, now - timedelta(hours=number), silent=False)
+        for number in range(1, 41)
+    ]
+    alarms = [Finding("EDX701", f"link:xa-{number:03}", "a" * 100) for number in range(10)]
+    watched = Watched(now, MinutePace(60, 1, 2, 3, 4, 5, 6), ways, alarms)
+    session, out = Session(language="en"), io.StringIO()
+    Console(file=out, width=80, height=24).print(_page(session, load(node.config), watched, None, 24))
+    lines = out.getvalue().splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert "and 31 ways more, with 31" in out.getvalue()
+    assert "and 4 alarms more" in out.getvalue()

@@ -20,7 +20,7 @@ from edxml_router.shapes import (
     verdict,
 )
 from edxml_router.shapes.evidence import asking, certificate, control, gaps, replay, report, tiles, time_stamp, unproven
-from edxml_router.shapes.flow import drain, halts, redrive
+from edxml_router.shapes.flow import drain, halts, redrive, watch
 from edxml_router.shapes.gateway import answers, content, forecast
 from edxml_router.shapes.keeping import export, redaction, retention
 from edxml_router.shapes.office import conformance
@@ -126,6 +126,7 @@ COMMANDS: Final[Mapping[str, Shapes]] = MappingProxyType(
         "user password": (people.AddedPersonShape,),
         "user revoke": (people.EndedSessionsShape,),
         "user sessions": (people.PersonSessionShape,),
+        "watch": (watch.WatchShape,),
         "webhook list": (answers.WebhookShape,),
     }
 )
