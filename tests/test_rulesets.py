@@ -120,13 +120,35 @@ def test_no_part_may_be_altered_or_missing() -> None:
             with pytest.raises(Refusal) as refused:
                 read_rules(kept.digest, fetching(parts))  # type: ignore[arg-type]
             assert refused.value.code == "EDX634"
-    odd = b'{"format":"edxml-rules/2"}'
+
+
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [
+        (b'{"format":"edxml-rules/2"}', "EDX629"),
+        (b'{"format":"edxml-rules/1","trust":[]}', "EDX634"),
+        (b"[" * 100_000, "EDX629"),
+        (b"", "EDX629"),
+    ],
+    ids=["later", "odd", "deep", "empty"],
+)
+def test_what_no_version_has_written(odd: bytes, code: str) -> None:
     with pytest.raises(Refusal) as refused:
         read_rules(part_name(odd), fetching({part_name(odd): odd}))  # type: ignore[arg-type]
-    assert refused.value.code == "EDX629"
-    odd = b'{"format":"edxml-rules/1","trust":[]}'
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"lifetime":604800.0', b'"lifetime":1e300'), (b'"engine":"both"', b'"engine":"none"'), (b'"node":', b'"nude":')],
+    ids=["number", "word", "name"],
+)
+def test_a_set_that_says_something_else(old: bytes, new: bytes) -> None:
+    kept = kept_rules("h53", rules())
+    odd = kept.parts[kept.digest].replace(old, new)
+    assert odd != kept.parts[kept.digest]
     with pytest.raises(Refusal) as refused:
-        read_rules(part_name(odd), fetching({part_name(odd): odd}))  # type: ignore[arg-type]
+        read_rules(part_name(odd), fetching({**kept.parts, part_name(odd): odd}))  # type: ignore[arg-type]
     assert refused.value.code == "EDX634"
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -44,6 +44,7 @@ _ASIDE: Final = frozenset({"chains", "channel", "expires_at", "hops", "recipient
 BY_STORE: Final = frozenset({"EDX404"})  # refusals that only the store can tell
 BY_MACHINE: Final = frozenset({"EDX113"})  # that depend on how fast a machine is
 Outcome = Literal["accepted", "refused", "postponed"]
+_TIME_MAX: Final = timedelta(minutes=1)  # whatever the settings of then say: the database may be anybody's
 _BACKED: Final = (PeerRole.CHILD, PeerRole.PARENT)
 
 
@@ -160,7 +161,7 @@ def _judge(ground: _Ground, decided: PastDecision, body: Body) -> Candidate:
 
 def _once(ground: _Ground, submission: Submission) -> Candidate:
     judge = partial(_judged_by, ground)
-    [judged] = judge_apart(judge, [submission], ground.rules.limits.judging_time)
+    [judged] = judge_apart(judge, [submission], min(ground.rules.limits.judging_time, _TIME_MAX))
     return judged
 
 

@@ -41,6 +41,7 @@ from edxml_router.stages.rulesets.writing import FORMAT
 Fetch = Callable[[Collection[str]], Mapping[str, bytes]]
 
 _LIMITS: Final = IntakeLimits()
+_MISTAKES: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
 _ODD: Final = Detail("it does not say what such a set says")
 
 
@@ -65,8 +66,12 @@ def read_rules(digest: str, fetch: Fetch) -> PastRules:
     told = all_parts(digest, parts)
     try:
         return _read(digest, told, parts)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except _MISTAKES as error:
         raise _damaged(digest, _ODD) from error
+    except Refusal as refusal:  # of a row or certificate in it
+        if refusal.code == "EDX634":
+            raise
+        raise _damaged(digest, refusal.finding.detail) from refusal
 
 
 def all_parts(digest: str, parts: KeptParts) -> Mapping[str, Any]:
@@ -77,7 +82,7 @@ def all_parts(digest: str, parts: KeptParts) -> Mapping[str, Any]:
     try:
         parts.load(_named_parts(told))
         parts.load({name for bucket in told["trust"]["answers"] for name in _answer_parts(parts.joined([bucket]))})
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except _MISTAKES as error:
         raise _damaged(digest, _ODD) from error
     return told
 
@@ -219,9 +224,9 @@ def _rows(data: bytes) -> list[Any]:
 def _json(data: bytes) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
-def _damaged(name: str, detail: Detail) -> Refusal:
+def _damaged(name: str, detail: str) -> Refusal:
     return Refusal("EDX634", where=name[:16], detail=detail)
