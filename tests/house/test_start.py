@@ -22,12 +22,12 @@ from edxml_router.cli.main import cli
 try:
     cli({arguments}, prog_name="edxml-router")
 except SystemExit as end:
-    print(json.dumps({{"status": end.code, "loaded": sorted({{name.partition(".")[0] for name in sys.modules}})}}))
+    print(json.dumps({{"status": end.code, "loaded": sorted(sys.modules)}}))
 """
 
 
 def loaded(folder: Path, *arguments: str) -> set[str]:
-    """The top packages that are there when the command has ended."""
+    """The packages and modules that are there when the command has ended."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE.format(arguments=list(arguments))],
         cwd=folder,
@@ -66,6 +66,19 @@ def test_looking_loads_nothing_that_it_seldom_needs(node: Path, arguments: list[
     found = loaded(node, *arguments)
     assert "sqlalchemy" in found  # it came as far as the database
     assert found & SELDOM == set()
+
+
+@pytest.mark.parametrize("arguments", [["queue", "list"], ["queue", "shape"], ["trace", "1"]])
+def test_looking_into_the_queue_judges_no_certificate_and_loads_one_database(node: Path, arguments: list[str]) -> None:
+    found = loaded(node, *arguments)
+    assert "sqlalchemy.dialects.sqlite" in found
+    assert found & {"cryptography", "sqlalchemy.dialects.postgresql"} == set()
+
+
+def test_who_logs_draws_no_tracebacks() -> None:
+    program = "import sys, edxml_router.node.worker; print(*{'structlog', 'rich.traceback'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "structlog\n"
 
 
 def test_the_help_lists_every_command_by_what_it_says_of_itself() -> None:

@@ -19,11 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING, Final
 
 from edxml_router.core.problems import Finding
+
+if TYPE_CHECKING:  # keys are loaded elsewhere
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 # After a call that failed, the next one (Standard Webhooks 1.0.0, retries). After the last of them the office is left
 # alone until something new comes for it.
