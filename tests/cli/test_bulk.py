@@ -197,6 +197,7 @@ def test_a_job_can_be_stopped_and_one_runs_at_a_time(desk: Desk, monkeypatch: py
     assert not any(seen)
     job = desk.job(first.job.id)
     assert (job.state, job.done) == (JobState.STOPPED, 2)
+    assert list(desk.states().values()).count("held") == 2  # the batch in hand was undone
     assert desk.run()
     assert desk.job(second.job.id).state is JobState.DONE
     with desk.ledger() as ledger, pytest.raises(Refusal) as refused:
