@@ -9,6 +9,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from html import unescape
 from html.parser import HTMLParser
@@ -361,3 +362,16 @@ def test_an_auditor_asks_the_journal_and_keeps_its_root(world: Consoled) -> None
     assert world.signed_in("clerk", office="so").get("/evidence").status_code == 403
     asked = [str(one.entry.detail) for one in world.journal("journal.read")]
     assert any("console journal event=delivery.queued number=97: 1 told" in each for each in asked)
+
+
+def test_what_needs_a_second_person_is_not_done_by_one(world: Consoled) -> None:
+    digest = arrived(world, "99")[:64]
+    operator, console = world.signed_in("operator"), world.desk.settings.console
+    assert console is not None
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.desk._lasting, "settings", replace(world.desk.settings, console=replace(console,
+                        four_eyes=("cancel",))))  # fmt: skip
+        act = {"act": "cancel", "all": "yes", "reason": "gửi nhầm"}
+        refused = operator.post(f"/document/{digest}/act", act)
+    assert (refused.status_code, "EDX438" in refused.text) == (403, True)
+    assert "available" in operator.get(f"/document/{digest}").text
