@@ -17,7 +17,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
-RECIPES = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 STEP = re.compile(
     r"In `(?P<file>[^`]+)`, (?P<where>below|above) `(?P<anchor>[^`]+)`:\n\n```\w+\n(?P<block>.*?)^```"
     r"|In `(?P<changed>[^`]+)`, `(?P<old>[^`]+)` becomes `(?P<new>[^`]+)`\."
@@ -25,6 +24,8 @@ STEP = re.compile(
     r"|^```console\n(?P<commands>.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
+SECTIONS = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+RECIPES = {name: text for name, text in SECTIONS if STEP.search(text)}  # others only tell
 COPIED = ("edxml_router", "scripts", "tests", "docs", "config", "schemas", "agency_codes", "pyproject.toml")
 
 
