@@ -30,6 +30,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "check": "envelope.check:check",
     "sign": "envelope.sign:sign",
     "explain": "explain:explain",
+    "completion": "shell.completion:completion",
+    "manual": "shell.manual:manual",
     "pki": "trust.pki:pki",
     "demo": "demo:demo",
     "init": "node.serve:init",

@@ -26,6 +26,8 @@ from edxml_router.language.texts import language_of, say
 from edxml_router.observe.escape import json_line, printable
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from edxml_router.config import Settings
 
 DEFAULT_FILES: Final = (Path("node.toml"), Path("/etc/edxml-router/node.toml"))
@@ -146,7 +148,7 @@ class Session:
             )
         for row in cells:
             table.add_row(*(row[number] for number in layout.shown))
-        out.print(table)
+        _print_table(out, table)
         if layout.left_out:
             left_out = ", ".join(map(self._head, layout.left_out))
             self.note(self.say("table.left_out", columns=left_out))
@@ -176,7 +178,7 @@ class Session:
             # A word of a head on each line, before a word or a number is broken.
             for column, name in zip(table.columns, names, strict=True):
                 column.header = Text("\n".join(name.split()))
-        out.print(table)
+        _print_table(out, table)
 
     def shown(self, value: Value) -> str:
         """A number, a day or a moment as people write it; a moment in this machine's time zone."""
@@ -231,6 +233,16 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = WIDE
     return console
+
+
+def _print_table(out: Console, table: Table) -> None:
+    """On a terminal as it is drawn; into a pipe without blanks at the ends of lines."""
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as drawn:
+        out.print(table)
+    click.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def _plain(value: Any) -> Any:

@@ -56,6 +56,8 @@ FLOW_TEXTS: Final[dict[str, str]] = {
     "watch.answers": "answers",
     "watch.urgent": "urgent",
     "watch.age": "oldest",
+    "notices.more": "There are more: --after {number}.",
+    "manual.done": "{count} pages written to {folder}",
     "col.halt": "halt",
     "col.stops": "stops",
     "col.holds": "holds",

@@ -240,6 +240,14 @@ def reminder(office: str, one: Recovery) -> Finding:
     return Finding("EDX618", office, detail)
 
 
+def notices_page(views: Views, offices: Sequence[str], after: int, most: int) -> tuple[Notices, bool]:
+    """The first ``most`` of those numbered behind ``after``, by number; and whether there are more."""
+    rows = [row for office in offices for row in views.notices(Route.office(office), after, most + 1)]
+    rows.sort(key=lambda row: row.number)
+    page = rows[:most]
+    return Notices(page, views.document_ids(row.receipt.envelope for row in page)), len(rows) > most
+
+
 def notices(views: Views, offices: Sequence[str]) -> Notices:
     """Outcomes of envelopes that these offices sent, as far as not cleared."""
     rows: list[Notice] = []

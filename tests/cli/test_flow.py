@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from edxml_router.cli.flow.watch import _page
+from edxml_router.cli.main import COMMANDS, cli
 from edxml_router.cli.session import Session
 from edxml_router.config import load
 from edxml_router.core.link.route import Route
@@ -157,3 +161,53 @@ def test_a_page_of_many_ways_is_cut_to_the_terminal(node: OneNode) -> None:
     assert max(map(len, lines)) <= 80
     assert "and 31 ways more, with 31" in out.getvalue()
     assert "and 4 alarms more" in out.getvalue()
+
+
+def test_notices_come_in_pages(node: OneNode) -> None:
+    for name in ("1-VP", "2-VP", "3-VP"):
+        node.send(name, ["000.00.00.G22"])
+    assert node.call("queue", "cancel", "1", "2", "3", "--reason", "nhầm").exit_code == 0
+    first = node.call("inbox", "--notices", "--limit", "2")
+    assert ("1-VP" in first.output, "2-VP" in first.output, "3-VP" in first.output) == (True, True, False)
+    [number] = re.findall(r"There are more: --after (\d+)", first.stderr)
+    rest = node.call("inbox", "--notices", "--limit", "2", "--after", number)
+    assert ("2-VP" in rest.output, "3-VP" in rest.output, "There are more" in rest.stderr) == (False, True, False)
+    assert node.call("inbox", "--notices", "--limit", "2", "--clear").exit_code == 0
+    assert [one["document_id"] for one in node.rows("inbox", "--notices")] == ["3-VP"]
+
+
+def test_a_table_in_a_pipe_ends_where_its_text_ends(node: OneNode) -> None:
+    node.send("1-VP", ["000.00.00.G22"])
+    for shown in (node.call("queue", "list"), node.call("queue", "shape")):
+        lines = shown.stdout.splitlines()
+        assert any("vpcp" in line for line in lines)
+        assert lines == [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = call("completion", shell)
+    assert made.exit_code == 0
+    assert f"_EDXML_ROUTER_COMPLETE={shell}_complete" in made.output
+    words = "edxml-router queue ho" if shell != "fish" else "edxml-router queue"
+    monkeypatch.setenv("_EDXML_ROUTER_COMPLETE", f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", "2" if shell != "fish" else "ho")
+    completed = CliRunner().invoke(cli, [], prog_name="edxml-router")
+    assert (completed.exit_code, "hold" in completed.output, "retry" in completed.output) == (0, True, False)
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_every_command_has_a_page_of_the_manual(language: str, tmp_path: Path) -> None:
+    assert call("--lang", language, "manual", tmp_path).exit_code == 0
+    assert {page.name for page in tmp_path.iterdir()} == {
+        "edxml-router.1", *(f"edxml-router-{name}.1" for name in COMMANDS)
+    }  # fmt: skip
+    for page in tmp_path.iterdir():
+        lines = page.read_text("utf-8").splitlines()
+        assert [line for line in lines if line.startswith(".SH")][:2] == [".SH NAME", ".SH SYNOPSIS"]
+        requests = (".TH", ".SH", ".TP", ".PP")
+        assert not [line for line in lines if line.startswith((".", "'")) and not line.startswith(requests)]
+    queue = (tmp_path / "edxml-router-queue.1").read_text("utf-8")
+    assert "QUEUE HOLD" in queue
+    assert "\\-\\-reason" in queue

@@ -24,11 +24,20 @@ from edxml_router.wiring.opening import ledger_of
 @click.option("--agency", metavar="CODE", help="Only what lies ready for this agency.")
 @click.option("--office", "name", metavar="NAME", help="Only what lies ready for this office.")
 @click.option("--notices", is_flag=True, help="What became of envelopes that the office has sent.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=500, show_default=True, help="With --notices: at most so many."
+)
+@click.option(
+    "--after", type=click.IntRange(min=0), default=0, metavar="NUMBER", help="With --notices: behind this one."
+)
 @click.option("--clear", is_flag=True, help="With --notices: do not show these again.")
 @wide_option
 @json_option
 @pass_session
-def inbox(session: Session, agency: str | None, name: str | None, notices: bool, clear: bool, as_json: bool) -> None:
+def inbox(
+    session: Session, agency: str | None, name: str | None, notices: bool, limit: int, after: int, clear: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """List what lies ready to be fetched, or notices.
 
     Notices tell what became of envelopes that were sent.
@@ -42,10 +51,12 @@ def inbox(session: Session, agency: str | None, name: str | None, notices: bool,
         if not notices:
             _show_inbox(session, office.ready(ledger.views, settings, office=name, agency=agency), as_json)
             return
-        told = office.notices(ledger.views, offices)
+        told, more = office.notices_page(ledger.views, offices, after, limit)
         _show_notices(session, told, as_json)
         if clear:
             office.clear(ledger, told)
+        if more:
+            session.note(session.say("notices.more", number=told.notes[-1].number))
 
 
 def _call(session: Session, pending: Sequence[tuple[str, Recovery]], *, as_json: bool) -> None:

@@ -1,0 +1,1 @@
+"""What shells and readers of manuals are given of the commands."""
