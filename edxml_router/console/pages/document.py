@@ -30,6 +30,8 @@ from edxml_router.services.following.choosing import chosen_deliveries
 from edxml_router.services.following.picture import delay_text, way_picture
 from edxml_router.services.following.turns import turn_of
 from edxml_router.services.following.way import way, whole_time
+from edxml_router.services.people import approvals
+from edxml_router.services.people.approvals import selection_digest
 from edxml_router.services.people.roles import AUDITOR, MANAGER, OPERATOR
 from edxml_router.services.waiting import hindrances
 
@@ -121,8 +123,13 @@ def perform(visit: Visit) -> Response:
     reason = visit.form.get("reason", "").strip()
     if event is Event.CANCEL and not reason:
         raise Refusal("EDX418", where="reason", detail=Detail("{event} needs a reason", event=str(event)))
-    _require_alone(visit, visit.form["act"])
     numbers = [one.id for one in rows]
+    # The question is about exactly these deliveries: whoever has chosen others asks anew.
+    about = selection_digest([visit.form["act"], *numbers])
+    told = Detail("{count} deliveries of {digest}: {reason}", count=len(rows), digest=rows[0].digest, reason=reason)
+    act = visit.form["act"]
+    if approvals.approved(visit.node.ledger, visit.settings, visit.person, act, about, told) is None:
+        return visit.redirect(f"/document/{visit.path['digest']}", note="note.document_asked")
     answers = operator.perform(visit.node, event, numbers, visit.person.name, reason)
     failed = [(one, finding) for one, finding in zip(rows, answers, strict=True) if finding is not None]
     return visit.render(
@@ -153,14 +160,6 @@ def _asked(visit: Visit) -> tuple[Event, Sequence[Delivery]]:
     wanted = {int(text) for text in told if text.isascii() and text.isdecimal()}
     numbers = None if visit.form.get("all") == "yes" else wanted
     return event, chosen_deliveries(visit.node.ledger.views, visit.path["digest"], numbers)
-
-
-def _require_alone(visit: Visit, act: str) -> None:
-    """Where a second person has to agree, nobody does it alone: what one asks for here, no page lets another approve.
-    Refused rather than done."""
-    console = visit.settings.console
-    if console is not None and act in console.four_eyes:
-        raise Refusal("EDX438", where=act, detail=Detail("a second person has to agree"))
 
 
 def _noted(visit: Visit, what: str, conditions: Mapping[str, object]) -> AbstractContextManager[NotedReading]:
