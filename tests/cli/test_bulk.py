@@ -17,6 +17,7 @@ from edxml_router.core.problems import PROBLEMS, Refusal
 from edxml_router.services.bulk import jobs, running
 from edxml_router.services.bulk.running import JobRunner
 from edxml_router.services.bulk.wishes import Wish, choice_of, read_wish
+from edxml_router.services.people.roles import OPERATOR, Person
 from edxml_router.store.bulk import choosing
 from edxml_router.store.bulk import jobs as kept
 from edxml_router.store.bulk.jobs import JobState
@@ -44,7 +45,7 @@ class Desk:
 
     def begin(self, number: int, now: datetime | None = None) -> None:
         with self.ledger() as ledger:
-            jobs.begin(ledger, number, PERSON, now or datetime.now(UTC))
+            jobs.begin(ledger, self.settings, number, Person(PERSON, frozenset({OPERATOR})), now or datetime.now(UTC))
 
     def run(self, ending: Callable[[], bool] = lambda: False) -> bool:
         with node_of(self.settings) as node:

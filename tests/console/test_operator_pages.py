@@ -18,7 +18,8 @@ from edxml_router.console.pages import failed
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
 from edxml_router.services.bulk.running import run_next_job
-from edxml_router.services.people.roles import AUDITOR, OPERATOR
+from edxml_router.services.people import approvals
+from edxml_router.services.people.roles import AUDITOR, OPERATOR, Person
 from tests.console.browsing import PASSWORD, Browser, Consoled
 from tests.gateway.world import digest
 
@@ -228,3 +229,20 @@ def test_in_a_browser_a_job_is_followed_without_a_reload(ill: Ill) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert said == []
         chromium.close()
+
+
+def test_a_second_person_approves_where_the_settings_ask_for_one(tmp_path: Path) -> None:
+    with Ill(tmp_path, console='four_eyes = ["cancel"]') as world:
+        world.send(1)
+        asking, second = world.signed_in(OPERATOR), world.signed_in(OPERATOR, name="second")
+        preview = asking.post("/failed/prepare", {"act": "cancel", "state": "queued", "reason": "gửi nhầm"}).text
+        [place] = re.findall(r'action="/console(/failed/job/\d+/begin)"', preview)
+        assert "note.asked_second" in asking.post(place, {}).headers["location"]
+        assert not run_next_job(world.worker)
+        deciding = Person("second", frozenset({OPERATOR}))
+        [question] = approvals.questions(world.worker.ledger)
+        approvals.decide_question(world.worker.ledger, deciding, question.id, yes=True)
+        assert "note" not in asking.post(place, {}).headers["location"]
+        assert run_next_job(world.worker)
+        assert "Approved by" in second.get(place.removesuffix("/begin")).text
+        assert matching(asking.get("/failed?state=cancelled").text) == 1

@@ -48,9 +48,9 @@ def test_a_job_has_one_runner_and_each_step_is_kept(ledger: SqlLedger) -> None:
         number = jobs.add_job(book.connection, Event.HOLD, "lan", "vì sao", "link=so", numbers, NOW)
         other = jobs.add_job(book.connection, Event.RETRY, "lan", "", "", [1], NOW)
         assert jobs.take_job(book.connection, "a", NOW) is None
-        assert jobs.begin_job(book.connection, number, NOW)
-        assert jobs.begin_job(book.connection, other, NOW + timedelta(seconds=1))
-        assert not jobs.begin_job(book.connection, number, NOW)
+        assert jobs.begin_job(book.connection, number, "", NOW)
+        assert jobs.begin_job(book.connection, other, "", NOW + timedelta(seconds=1))
+        assert not jobs.begin_job(book.connection, number, "", NOW)
     assert jobs.job_numbers(ledger.engine, number) == numbers
     with ledger.book() as book:
         taken = jobs.take_job(book.connection, "a", NOW)

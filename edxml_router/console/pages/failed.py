@@ -89,8 +89,9 @@ def job(visit: Visit) -> Response:
 
 
 def begin(visit: Visit) -> Response:
-    begun = jobs.begin(visit.node.ledger, jobs.job_named(visit.path["number"]), visit.person.name, visit.node.now())
-    return visit.redirect(f"/failed/job/{begun.id}")
+    number = jobs.job_named(visit.path["number"])
+    begun = jobs.begin(visit.node.ledger, visit.settings, number, visit.person, visit.node.now())
+    return visit.redirect(f"/failed/job/{number}", note="" if begun else "note.asked_second")
 
 
 def stop(visit: Visit) -> Response:

@@ -47,6 +47,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "failed.act.hold": "Hold",
     "failed.act.release": "Release",
     "failed.act.cancel": "Return to the sender (cancel)",
+    "note.asked_second": "A second person has to approve first. Begin again when they have; nothing is done yet.",
+    "job.approver": "Approved by",
     "job.title": "Job {number}",
     "job.exactly": "Exactly {count} deliveries.",
     "job.kept": "Which they are is kept for {minutes} minutes; what arrives meanwhile is not touched.",

@@ -2,7 +2,7 @@
 
     prepared = prepare(ledger, settings, wish, Event.RETRY, "van-thu", "the line is back", now)
     prepared.job.total, prepared.impossible        # exactly which; more may arrive meanwhile, and are not touched
-    begin(ledger, prepared.job.id, "van-thu", now)
+    begin(ledger, settings, prepared.job.id, person, now)   # None: a second person is asked first
 
 Raises Refusal EDX809 for a wish that is not understood, EDX810 where more match than one job may be about, EDX811 for a
 job that is not there any more.
@@ -22,14 +22,19 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services import operator
 from edxml_router.services.bulk.wishes import Wish, choice_of
+from edxml_router.services.people.approvals import approved, selection_digest
+from edxml_router.services.people.roles import Person
 from edxml_router.store.bulk import choosing, jobs
-from edxml_router.store.bulk.jobs import PREPARED_AGE, BulkJob
+from edxml_router.store.bulk.jobs import PREPARED_AGE, BulkJob, JobState
 from edxml_router.store.ledger import SqlLedger
 
 MOST: Final = 50_000  # deliveries of one job
 BATCH: Final = 200  # in one transaction
 PREPARED_MINUTES: Final = int(PREPARED_AGE.total_seconds()) // 60
 ACTS: Final = (Event.RETRY, Event.RESEND, Event.HOLD, Event.RELEASE, Event.CANCEL)
+# The acts for which a second person may be asked, as console.four_eyes calls them.
+_AGAIN: Final = (Event.RETRY, Event.RESEND, Event.RELEASE)
+SECOND_PERSON: Final[Mapping[Event, str]] = {**dict.fromkeys(_AGAIN, "redrive"), Event.CANCEL: "cancel"}
 WITH_REASON: Final = frozenset({Event.HOLD, Event.CANCEL, Event.RESEND})
 
 
@@ -92,14 +97,24 @@ def prepare(
     return Prepared(standing_job(ledger, number), impossible)
 
 
-def begin(ledger: SqlLedger, number: int, person: str, now: datetime) -> BulkJob:
-    """Let it be done, in its turn. Only by whoever prepared it: they have seen what it is about, and the journal says
-    that they did it."""
-    owner = standing_job(ledger, number).person
-    if owner != person:
-        raise Refusal("EDX811", where=Detail("job {number}", number=number), detail=owner)
+def begin(ledger: SqlLedger, settings: Settings, number: int, person: Person, now: datetime) -> BulkJob | None:
+    """Let it be done, in its turn; None where a second person has to approve first (``console.four_eyes``), who has
+    now been asked. Only by whoever prepared it: they have seen what it is about, and the journal says that they did
+    it."""
+    job = standing_job(ledger, number)
+    if job.person != person.name:
+        raise Refusal("EDX811", where=Detail("job {number}", number=number), detail=job.person)
+    approver = ""
+    if (asked := SECOND_PERSON.get(job.act)) is not None and job.state is JobState.PREPARED:
+        # Of the job and its very numbers: an approval is for nothing else.
+        digest = selection_digest([f"job {number}", job.act, job.reason, *jobs.job_numbers(ledger.engine, number)])
+        said = f"job {number}: {job.act} {job.total}, {job.wish or '-'}"
+        answer = approved(ledger, settings, person, asked, digest, said)
+        if answer is None:
+            return None
+        approver = answer
     with ledger.book() as book:
-        begun = jobs.begin_job(book.connection, number, now)
+        begun = jobs.begin_job(book.connection, number, approver, now)
     if not begun:
         raise Refusal("EDX811", where=Detail("job {number}", number=number))
     return standing_job(ledger, number)

@@ -120,12 +120,12 @@ def add_job(
     return int(connection.execute(insert(bulk_jobs).returning(bulk_jobs.c.id), values).scalar_one())
 
 
-def begin_job(connection: Connection, number: int, now: datetime) -> bool:
+def begin_job(connection: Connection, number: int, approver: str, now: datetime) -> bool:
     """Let it have its turn; False where it is not there any more, or was begun before."""
     change = (
         update(bulk_jobs)
         .where(_ID, bulk_jobs.c.state == JobState.PREPARED, bulk_jobs.c.made_at >= now - PREPARED_AGE)
-        .values(state=JobState.BEGUN.value, begun_at=now)
+        .values(state=JobState.BEGUN.value, begun_at=now, approver=approver)
     )
     return bool(connection.execute(change, {"which": number}).rowcount)
 
