@@ -21,11 +21,15 @@ def upgrade() -> None:
     op.create_table(
         "people",
         sa.Column("name", sa.Text, primary_key=True),
-        *_texts("title", "roles", "office", "password", "former", "authenticator", "recovery"),
+        *_texts("title", "roles", "office", "password"),
+        *_moments("password_at"),
+        *_texts("former", "authenticator"),
         sa.Column("counter", sa.BigInteger, nullable=False),
-        sa.Column("failures", sa.Integer, nullable=False),
+        *_texts("recovery"),
         *_moments("created_at", nullable=False),
-        *_moments("password_at", "used_at", "failed_at", "locked_until", "disabled_at"),
+        *_moments("used_at"),
+        sa.Column("failures", sa.Integer, nullable=False),
+        *_moments("failed_at", "locked_until", "disabled_at"),
     )
     op.create_table(
         "sessions",
@@ -39,7 +43,8 @@ def upgrade() -> None:
     op.create_table(
         "approvals",
         sa.Column("id", number, primary_key=True),
-        *_texts("act", "digest", "detail", "asked_by", "decision", "decided_by"),
+        *_texts("act", "digest", "detail", "asked_by"),
         *_moments("asked_at", "expires_at", nullable=False),
+        *_texts("decision", "decided_by"),
         *_moments("decided_at", "used_at"),
     )
