@@ -566,7 +566,7 @@ def test_a_healthy_node(node: OneNode) -> None:
     node.work()
     found = {(row["check"], row["result"]) for row in node.rows("doctor")}
     expected = {"packages", "config", "data", "disk", "database", "trust", "neighbours", "catalogue", "clock", "hub"}
-    expected |= {"witnesses", "stamps", "backup", "bodies", "outcomes", "metrics"}
+    expected |= {"witnesses", "stamps", "backup", "bodies", "outcomes", "metrics", "halts"}
     warnings = {"certificate", "serve", "links"}  # the child's verifier key is not named
     assert found == {(check, "ok") for check in expected} | {(check, "warning") for check in warnings}
     shown = node.call("doctor", "--lang", "vi")
