@@ -372,13 +372,20 @@ def test_what_needs_a_second_person_is_not_done_by_one(world: Consoled) -> None:
     assert console is not None
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(world.desk._lasting, "settings", replace(world.desk.settings, console=replace(console,
-                        four_eyes=("cancel",))))  # fmt: skip
+                        four_eyes=("cancel", "redrive"))))  # fmt: skip
         act = {"act": "cancel", "all": "yes", "reason": "gửi nhầm"}
         asked = [operator.post(f"/document/{digest}/act", act).headers["location"] for _ in range(2)]
         assert "available" in operator.get(f"/document/{digest}").text
         [question] = {one.id for one in approvals.questions(world.worker.ledger) if digest in str(one.detail)}
         second = Person("minh", frozenset({"operator"}))
         approvals.decide_question(world.worker.ledger, second, question, yes=True)
+        other = operator.post(f"/document/{digest}/act", {**act, "reason": "another, which nobody approved"})
         done = operator.post(f"/document/{digest}/act", act)
+        again = operator.post(f"/document/{digest}/act", {**act, "act": "resend"})
     assert set(asked) == {f"/console/document/{digest}?note=note.document_asked"}
+    assert "note.document_asked" in other.headers["location"]
     assert "1 deliveries are cancelled" in done.text
+    assert "note.document_asked" in again.headers["location"]  # to send again is to redrive
+    assert "cancelled" in operator.get(f"/document/{digest}").text
+    [entry] = [one.entry for one in world.journal("delivery.cancelled") if one.entry.envelope == digest]
+    assert entry.detail == "gửi nhầm, approved by minh"

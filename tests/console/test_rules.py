@@ -81,6 +81,7 @@ def test_a_second_person_approves_exactly_that_and_once(world: Consoled) -> None
     look = Person("soi", frozenset({"auditor"}))
     digest = approvals.selection_digest([3, 1, 2])
     assert digest == approvals.selection_digest([1, 2, 3]) != approvals.selection_digest([1, 2])
+    assert approvals.selection_digest(["2\nno", 1]) != approvals.selection_digest([1, 2, "no"])
     assert approvals.approved(ledger, settings, lan, "cancel", digest, "") == ""  # not asked for
     assert approvals.approved(ledger, settings, lan, "redrive", digest, "3 deliveries") is None
     assert approvals.approved(ledger, settings, lan, "redrive", digest, "3 deliveries") is None

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from edxml_router.config.mistake import WRONG, Mistake
 from edxml_router.config.values import MIB, About, Count, Duration, File, SettingsTable, Size
 from edxml_router.core.detail import Detail
-
-FOUR_EYES: Final = ("redrive", "cancel", "trust")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +64,8 @@ class ConsoleSettings(SettingsTable):
         About('Who must have a second factor: "administrators" (TCVN 14423:2026 from level 3), "all" or "none".'),
     ] = "administrators"
     four_eyes: Annotated[
-        tuple[Literal["redrive", "cancel", "trust"], ...],
-        About("Acts for which a second person has to say yes.", '["redrive", "cancel", "trust"]'),
+        tuple[Literal["redrive", "cancel"], ...],
+        About("Acts for which a second person has to say yes.", '["redrive", "cancel"]'),
     ] = ()
     approval_time: Annotated[Duration, About("What was asked of a second person counts for so long.")] = timedelta(
         hours=24

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from edxml_router.console.visit import PageRoute, Visit
+from edxml_router.services.bulk.jobs import is_number
 from edxml_router.services.people import approvals
 from edxml_router.services.people.roles import ADMINISTRATOR, AUDITOR, OPERATOR
 
@@ -23,7 +24,7 @@ def waiting(visit: Visit) -> Response:
 def settle(visit: Visit) -> Response:
     number = visit.form.get("number", "")
     yes = visit.form.get("decision") == "approved"
-    approvals.decide_question(visit.node.ledger, visit.person, int(number) if number.isdecimal() else 0, yes=yes)
+    approvals.decide_question(visit.node.ledger, visit.person, int(number) if is_number(number) else 0, yes=yes)
     return visit.redirect("/approvals", note="note.decided")
 
 

@@ -23,6 +23,7 @@ from edxml_router.services import auditor, operator
 from edxml_router.services.asking import readings
 from edxml_router.services.asking.readings import NotedReading, database_of
 from edxml_router.services.auditor import EnvelopeStory
+from edxml_router.services.bulk.jobs import SECOND_PERSON, is_number
 from edxml_router.services.certificates.issuing import CertificateOrder, issue_to
 from edxml_router.services.following import searching
 from edxml_router.services.following.catalogue import AgencyNames, registry_of
@@ -120,17 +121,19 @@ def preview(visit: Visit) -> Response:
 def perform(visit: Visit) -> Response:
     """The act, on exactly the deliveries that the preview named; what has changed meanwhile is said."""
     event, rows = _asked(visit)
-    reason = visit.form.get("reason", "").strip()
+    reason = visit.form.get("reason", "").strip()[:400]
     if event is Event.CANCEL and not reason:
         raise Refusal("EDX418", where="reason", detail=Detail("{event} needs a reason", event=str(event)))
     numbers = [one.id for one in rows]
-    # The question is about exactly these deliveries: whoever has chosen others asks anew.
-    about = selection_digest([visit.form["act"], *numbers])
+    # The question is about exactly these deliveries, for this reason: whoever has chosen others asks anew.
+    about = selection_digest(["document", event, f"for {reason}", *numbers])
     told = Detail("{count} deliveries of {digest}: {reason}", count=len(rows), digest=rows[0].digest, reason=reason)
-    act = visit.form["act"]
-    if approvals.approved(visit.node.ledger, visit.settings, visit.person, act, about, told) is None:
+    act = SECOND_PERSON[event]
+    approver = approvals.approved(visit.node.ledger, visit.settings, visit.person, act, about, told)
+    if approver is None:
         return visit.redirect(f"/document/{visit.path['digest']}", note="note.document_asked")
-    answers = operator.perform(visit.node, event, numbers, visit.person.name, reason)
+    noted = f"{reason}, approved by {approver}" if approver else reason
+    answers = operator.perform(visit.node, event, numbers, visit.person.name, noted)
     failed = [(one, finding) for one, finding in zip(rows, answers, strict=True) if finding is not None]
     return visit.render(
         "document/done.html",
@@ -157,7 +160,7 @@ def _asked(visit: Visit) -> tuple[Event, Sequence[Delivery]]:
     if event is None:
         raise Refusal("EDX418", where="act")
     told = visit.several("number") if "numbers" not in visit.form else visit.form["numbers"].split(",")
-    wanted = {int(text) for text in told if text.isascii() and text.isdecimal()}
+    wanted = {int(text) for text in told if is_number(text)}
     numbers = None if visit.form.get("all") == "yes" else wanted
     return event, chosen_deliveries(visit.node.ledger.views, visit.path["digest"], numbers)
 

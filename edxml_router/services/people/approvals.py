@@ -14,6 +14,7 @@ not there, EDX440 where too many wait.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -36,13 +37,14 @@ MOST_WAITING: Final = 20  # questions of one person
 
 
 def needs_second_person(settings: Settings, act: str) -> bool:
-    """``act``: "redrive", "cancel", "trust"."""
+    """``act``: "redrive", "cancel"."""
     return act in console_of(settings).four_eyes
 
 
 def selection_digest(parts: Iterable[object]) -> str:
-    """Of what an act is about, whatever the order: numbers of deliveries, names, reasons."""
-    return hashlib.sha256("\n".join(sorted(map(str, parts))).encode()).hexdigest()
+    """Of what an act is about, whatever the order: numbers of deliveries, names, reasons. As JSON, so that no part can
+    be written to read as several: a reason of two lines is not two numbers."""
+    return hashlib.sha256(json.dumps(sorted(map(str, parts))).encode()).hexdigest()
 
 
 def approved(ledger: SqlLedger, settings: Settings, person: Person, act: str, digest: str, detail: str) -> str | None:
