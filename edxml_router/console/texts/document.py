@@ -74,6 +74,6 @@ TEXTS: Final[Mapping[str, str]] = {
     "document.did.resend": "{count} deliveries are on their way again.",
     "document.did.cancel": "{count} deliveries are cancelled.",
     "document.did_not": "For {count} nothing was done:",
-    "note.document_asked": "A second person has to agree first. Then do it again, with the same recipients and the same reason.",
+    "note.document_asked": "A second person has to agree first. Then do it again, with the same recipients and reason.",
     "document.nothing": "For none of them it is possible.",
 }
