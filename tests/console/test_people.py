@@ -52,6 +52,7 @@ def test_failures_lock_an_account_and_nothing_tells_that_there_is_one(world: Con
     locked = browser.sign_in("khoa")  # the right password
     nobody = browser.sign_in("khong-co-ai", WRONG)
     assert {page.status_code for page in (*answers, locked, nobody)} == {401}
+    assert all("EDX427" in page.text for page in (*answers, locked, nobody))
     assert len({plain(page) for page in (*answers, locked, nobody)}) == 1
     assert any(line.entry.actor == "person:khoa" for line in world.journal("person.locked"))
     reasons = [line.entry.detail for line in world.journal("person.refused") if line.entry.actor == "person:khoa"]

@@ -14,7 +14,6 @@ from edxml_router.cli.parameters import Age
 from edxml_router.cli.session import Session, for_people, json_option, pass_session
 from edxml_router.core.delivery.halts import UnderWay
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Finding
 from edxml_router.services.flow import draining
 from edxml_router.shapes.flow.drain import drain_shape
 from edxml_router.wiring.opening import node_of
@@ -38,19 +37,19 @@ def drain(session: Session, reason: str, patience: timedelta | None, as_json: bo
         raise click.UsageError(for_people(Detail("{event} needs --reason", event="drain")))
     with node_of(session.settings()) as node:
         standing = draining.begin(node, account(), reason)
-        left = node.ledger.views.under_way()
+        left = draining.under_way(node)
         seconds = patience.total_seconds() if patience is not None else 0.0
         until = time.monotonic() + seconds
         while not left.over and time.monotonic() < until:
             time.sleep(_LOOK_SECONDS)
-            left = node.ledger.views.under_way()
+            left = draining.under_way(node)
     if as_json:
         session.json(drain_shape(standing, left, draining=True))
     else:
         session.line(session.say("drain.on", at=session.shown(standing.since), who=standing.actor), "yellow")
         _show_left(session, left)
-    if seconds and not left.over:
-        exit_with([Finding("EDX664")])
+    if seconds and (finding := draining.not_empty(left)):
+        exit_with([finding])
 
 
 @click.command(cls=Command)
@@ -61,7 +60,7 @@ def resume(session: Session, reason: str, as_json: bool) -> None:
     """Take what comes again, after `drain`."""
     with node_of(session.settings()) as node:
         was = draining.resume(node, account(), reason)
-        left = node.ledger.views.under_way()
+        left = draining.under_way(node)
     if as_json:
         session.json(drain_shape(was, left, draining=False))
     else:

@@ -13,7 +13,6 @@ from edxml_router.cli.session import Session, for_people, json_option, pass_sess
 from edxml_router.core.delivery.halts import Halt, StandingHalt
 from edxml_router.core.detail import Detail
 from edxml_router.services.flow import halts
-from edxml_router.services.selection import named_route
 from edxml_router.shapes.flow.halts import halt_shape
 from edxml_router.wiring.opening import ledger_of, node_of
 
@@ -46,7 +45,7 @@ def add(
         raise click.UsageError(for_people(Detail("{event} needs --reason", event="halt add")))
     settings = session.settings()
     with node_of(settings) as node:
-        route = named_route(node.ledger.views, settings, link) if link else ""
+        route = halts.halted_route(node, settings, link)
         who, to = halts.canonical_pattern(settings, sender), halts.canonical_pattern(settings, recipient)
         wanted = Halt(who, to, route, cause, datetime.now(UTC), f"operator:{account()}", reason)
         if dry_run:

@@ -13,8 +13,7 @@ from edxml_router.cli.session import Session, for_people, json_option, pass_sess
 from edxml_router.config import Settings
 from edxml_router.core.delivery.lifecycle import Event
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Refusal
-from edxml_router.services.flow.redriving import RedriveEdge, RedrivePlan, plan_redrive
+from edxml_router.services.flow.redriving import RedriveEdge, RedrivePlan, plan_redrive, require_exactly
 from edxml_router.services.selection import Filters, failed
 from edxml_router.shapes.flow.redrive import Edge, RedriveShape, redrive_shape
 from edxml_router.wiring.opening import ledger_of
@@ -101,8 +100,8 @@ def _preview_or_act(
     session: Session, settings: Settings, plan: RedrivePlan, exactly: int | None, reason: str, *, yes: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    if exactly is not None and (plan.count != exactly or plan.more):
-        raise Refusal("EDX607", detail=Detail("{count} match now, not {exactly}", count=plan.count, exactly=exactly))
+    if exactly is not None:
+        require_exactly(plan, exactly)
     if not yes:
         if as_json:
             session.json(_shape(plan))

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from edxml_router.cli.commands import Command
 from edxml_router.cli.session import Session, json_option, pass_session
-from edxml_router.config import Settings
 from edxml_router.core.problems import Finding, Setback
 from edxml_router.observe.escape import printable
 from edxml_router.services.flow.watching import Watched, WatchedRoute, look_at_flow
@@ -43,7 +42,7 @@ def watch(session: Session, every: float, once: bool, as_json: bool) -> None:
         if as_json:
             session.json(_shape(watched))
         else:
-            session.out.print(_page(session, settings, watched, None, 1000))
+            session.out.print(_page(session, watched, None, 1000))
         return
     with suppress(KeyboardInterrupt), Live(console=session.out, auto_refresh=False, screen=True) as live:
         shown: Watched | None = None
@@ -53,14 +52,14 @@ def watch(session: Session, every: float, once: bool, as_json: bool) -> None:
                 shown = look_at_flow(settings, datetime.now(UTC))
             except Setback as setback:  # the last page stays, with why it is old
                 trouble = setback.finding
-            live.update(_page(session, settings, shown, trouble, session.out.height), refresh=True)
+            live.update(_page(session, shown, trouble, session.out.height), refresh=True)
             time.sleep(every)
 
 
-def _page(session: Session, settings: Settings, watched: Watched | None, trouble: Finding | None, height: int) -> Group:
+def _page(session: Session, watched: Watched | None, trouble: Finding | None, height: int) -> Group:
     lines: list[Text | Table] = []
     at = session.shown(watched.at if watched else datetime.now(UTC))
-    lines.append(Text(session.say("watch.head", node=settings.node.name, at=at), style="bold"))
+    lines.append(Text(session.say("watch.head", node=watched.node if watched else "-", at=at), style="bold"))
     alarms = ([trouble] if trouble else []) + (list(watched.alarms) if watched else [])
     if watched is not None:
         pace = watched.pace

@@ -17,7 +17,7 @@ PEOPLE: tuple[Row, ...] = (
     ("EDX437", "sign-in-often", _S, _LATER, 429, 75,
      "Too many failures to sign in came from this address", "Wait for an hour, or sign in from another address. If nobody here has tried, tell the operator: somebody tries passwords.",
      "Có quá nhiều lần đăng nhập sai từ địa chỉ này", "Chờ một giờ hoặc đăng nhập từ địa chỉ khác. Nếu không ai ở đây đã thử, hãy báo người vận hành: có người đang dò mật khẩu."),
-    ("EDX438", "not-permitted", _S, _NO, 403, 1,
+    ("EDX438", "role-lacking", _S, _NO, 403, 1,
      "This person may not do that", "Ask somebody with the role for it, or an administrator for the role (`edxml-router user role`). What one has asked for, another person approves.",
      "Người dùng này không được phép thực hiện việc đó", "Nhờ người có vai trò phù hợp, hoặc đề nghị quản trị viên cấp vai trò (`edxml-router user role`). Việc do một người đề nghị phải do người khác phê duyệt."),
     ("EDX439", "form-not-ours", _S, _NO, 403, 1,

@@ -1,7 +1,7 @@
 """Let a node take nothing new, so that it runs empty and can be worked on; and let it go on.
 
     drain = begin(node, operator, reason)
-    left = node.ledger.views.under_way()       # asked again until left.over
+    left = under_way(node)                     # asked again until left.over
     resume(node, operator, reason)
 
 From the commit on nothing is accepted from offices (Setback EDX664) or taken from hubs, where it waits unread; what was
@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from edxml_router.core.delivery.halts import NODE_DRAINED, NODE_RESUMED, Drain
+from edxml_router.core.delivery.halts import NODE_DRAINED, NODE_RESUMED, Drain, UnderWay
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.ports.views import Views
 from edxml_router.stages.acceptance.draining import DRAINING
 from edxml_router.stages.node import Node
@@ -47,6 +47,16 @@ def resume(node: Node, operator: str, reason: str) -> Drain:
         book.journal.note([drain.entry(NODE_RESUMED, now, f"operator:{operator}", reason[:_REASON_LENGTH_MAX])])
     # Committed: what waits in the hubs is taken within a second.
     return drain
+
+
+def under_way(node: Node) -> UnderWay:
+    """What is left to do before the node is empty."""
+    return node.ledger.views.under_way()
+
+
+def not_empty(left: UnderWay) -> Finding | None:
+    """EDX664 while something is left."""
+    return None if left.over else Finding(DRAINING)
 
 
 def require_taking(views: Views) -> None:

@@ -32,6 +32,7 @@ from edxml_router.core.detail import Detail
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Refusal
 from edxml_router.ports.views import Views
+from edxml_router.services.selection import named_route
 from edxml_router.stages.forwarding import halting
 from edxml_router.stages.node import Node
 from edxml_router.wiring.agencies import load_registry
@@ -51,6 +52,11 @@ def canonical_pattern(settings: Settings, typed: str) -> str:
     if code is None:
         raise Refusal("EDX606", where=typed[:100], detail=Detail("`edxml-router agency list` finds codes by name"))
     return code + typed[len(whole) :]
+
+
+def halted_route(node: Node, settings: Settings, typed: str) -> Route | str:
+    """The route of a link or an office; empty where none was typed."""
+    return named_route(node.ledger.views, settings, typed) if typed else ""
 
 
 def to_be_stopped(node: Node, halt: Halt) -> int:

@@ -20,6 +20,8 @@ from edxml_router.config import Settings
 from edxml_router.core.delivery.halts import HALTED
 from edxml_router.core.delivery.lifecycle import FAILED_ENDS, Event, State
 from edxml_router.core.delivery.values import Delivery
+from edxml_router.core.detail import Detail
+from edxml_router.core.problems import Refusal
 from edxml_router.ports.views import Views
 from edxml_router.services.selection import Filters, select
 
@@ -83,3 +85,9 @@ def plan_redrive(
     by_route = Counter(str(one.route) for one in found)
     first, last = (edge(edges[0]), edge(edges[1])) if edges else (None, None)
     return RedrivePlan(acts, dict(by_route.most_common()), first, last, more)
+
+
+def require_exactly(plan: RedrivePlan, count: int) -> None:
+    """Raises Refusal EDX607 where it is not so many: others came, or went, since it was seen."""
+    if plan.count != count or plan.more:
+        raise Refusal("EDX607", detail=Detail("{count} match now, not {exactly}", count=plan.count, exactly=count))

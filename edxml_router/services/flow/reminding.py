@@ -26,12 +26,19 @@ def halts(settings: Settings) -> Findings:
         found, drain = ledger.views.halts(), ledger.views.drain()
     if drain is not None:
         told = Detail("nothing new is taken since {at:%Y-%m-%d %H:%M}", at=drain.since.astimezone())
-        yield told, Finding("EDX689", detail=f"{drain.actor}: {drain.reason}")
+        yield told, Finding("EDX689", detail=Detail("{who}: {reason}", who=drain.actor, reason=drain.reason))
     for each in found[:_SHOWN]:
         halt = each.halt
         values = {"number": halt.id, "count": each.count, "at": halt.since.astimezone()}
         told = Detail("halt {number}, since {at:%Y-%m-%d %H:%M}: {count} deliveries wait", **values)
-        yield told, Finding("EDX662", Detail("halt {number}", number=halt.id), f"{halt.actor}: {halt.reason}")
+        yield (
+            told,
+            Finding(
+                "EDX662",
+                Detail("halt {number}", number=halt.id),
+                Detail("{who}: {reason}", who=halt.actor, reason=halt.reason),
+            ),
+        )
     if len(found) > _SHOWN:
         yield Detail("and {count} halts more", count=len(found) - _SHOWN), None
     if not found and drain is None:

@@ -51,6 +51,7 @@ class WatchedRoute:
 class Watched:
     """Everything that one look shows; the fullest way first."""
 
+    node: str
     at: datetime
     pace: MinutePace
     routes: Sequence[WatchedRoute]
@@ -64,10 +65,10 @@ class Watched:
 def look_at_flow(settings: Settings, now: datetime) -> Watched:
     """One look."""
     with closing(open_ledger(settings, PATIENCE)) as ledger:
-        return _look(ledger, now)
+        return _look(ledger, settings.node.name, now)
 
 
-def _look(ledger: OwnLedger, now: datetime) -> Watched:
+def _look(ledger: OwnLedger, node: str, now: datetime) -> Watched:
     views = ledger.views
     silences, drain = views.silences(), views.drain()
     by_route: dict[Route, list[WaitingGroup]] = defaultdict(list)
@@ -77,14 +78,14 @@ def _look(ledger: OwnLedger, now: datetime) -> Watched:
     routes = [_watched(route, groups, silent=route in away) for route, groups in by_route.items()]
     alarms: list[Finding] = []
     if drain is not None:
-        alarms.append(Finding("EDX689", detail=f"{drain.actor}: {drain.reason}"))
+        alarms.append(Finding("EDX689", detail=Detail("{who}: {reason}", who=drain.actor, reason=drain.reason)))
     for route, silence in {route: silence for (route, _), silence in silences.items()}.items():
         alarms.append(Finding(silence.finding.code, route, silence.finding.detail))
     for each in views.halts():
         told = Detail("{count} deliveries wait: {reason}", count=each.count, reason=each.halt.reason)
         alarms.append(Finding("EDX662", Detail("halt {number}", number=each.halt.id), told))
     routes.sort(key=lambda one: (-one.total, one.route))
-    return Watched(now, pace_of(ledger.engine, now), routes, alarms[:ALARMS_MAX])
+    return Watched(node, now, pace_of(ledger.engine, now), routes, alarms[:ALARMS_MAX])
 
 
 def _watched(route: Route, groups: Sequence[WaitingGroup], *, silent: bool) -> WatchedRoute:

@@ -56,7 +56,7 @@ def approved(ledger: SqlLedger, settings: Settings, person: Person, act: str, di
     with ledger.book() as book:
         known = approvals.asked_of(book.connection, act, digest, person.name, now)
         if known is not None and known.decision == "approved" and approvals.use(book.connection, known.id, now):
-            book.journal.note([Entry(now, USED, actor=person.actor, detail=f"{known.id} {act} {digest[:16]}")])
+            book.journal.note([Entry(now, USED, actor=person.actor, detail=_told(known.id, act, digest))])
             return known.decided_by
         if known is not None:
             return None
@@ -65,7 +65,7 @@ def approved(ledger: SqlLedger, settings: Settings, person: Person, act: str, di
             raise Refusal("EDX440", where=person.name, detail=told)
         until = now + console_of(settings).approval_time
         number = approvals.ask(book.connection, ApprovalRow(act, digest, detail, person.name, now, until))
-        book.journal.note([Entry(now, ASKED, actor=person.actor, detail=f"{number} {act} {digest[:16]}")])
+        book.journal.note([Entry(now, ASKED, actor=person.actor, detail=_told(number, act, digest))])
     return None
 
 
@@ -85,10 +85,14 @@ def decide_question(ledger: SqlLedger, person: Person, number: int, *, yes: bool
             raise Refusal("EDX606", where=str(number), detail=Detail("it is decided already"))
         event = APPROVED if yes else REFUSED
         entry = Entry(now, event, recipient=f"person:{row.asked_by}", actor=person.actor,
-                      detail=f"{number} {row.act} {row.digest[:16]}")  # fmt: skip
+                      detail=_told(number, row.act, row.digest))  # fmt: skip
         book.journal.note([entry])
 
 
 def questions(ledger: SqlLedger) -> Sequence[ApprovalRow]:
     """The newest first; a bounded number of them."""
     return approvals.newest(ledger.engine)
+
+
+def _told(number: int, act: str, digest: str) -> Detail:
+    return Detail("{number} {act} {digest}", number=number, act=act, digest=digest[:16])
