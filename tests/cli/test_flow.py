@@ -155,7 +155,7 @@ def test_a_page_of_many_ways_is_cut_to_the_terminal(node: OneNode) -> None:
     alarms = [Finding("EDX701", f"link:xa-{number:03}", "a" * 100) for number in range(10)]
     watched = Watched("h53", now, MinutePace(60, 1, 2, 3, 4, 5, 6), ways, alarms)
     session, out = Session(language="en"), io.StringIO()
-    Console(file=out, width=80, height=24).print(_page(session, load(node.config), watched, None, 24))
+    Console(file=out, width=80, height=24).print(_page(session, watched, None, 24))
     lines = out.getvalue().splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
