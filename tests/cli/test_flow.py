@@ -15,7 +15,6 @@ from rich.console import Console
 from edxml_router.cli.flow.watch import _page
 from edxml_router.cli.main import COMMANDS, cli
 from edxml_router.cli.session import Session
-from edxml_router.config import load
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Finding
 from edxml_router.services.flow.watching import Watched, WatchedRoute
