@@ -37,12 +37,12 @@ def drain(session: Session, reason: str, patience: timedelta | None, as_json: bo
         raise click.UsageError(for_people(Detail("{event} needs --reason", event="drain")))
     with node_of(session.settings()) as node:
         standing = draining.begin(node, account(), reason)
-        left = draining.under_way(node)
+        left = draining.left_under_way(node)
         seconds = patience.total_seconds() if patience is not None else 0.0
         until = time.monotonic() + seconds
         while not left.over and time.monotonic() < until:
             time.sleep(_LOOK_SECONDS)
-            left = draining.under_way(node)
+            left = draining.left_under_way(node)
     if as_json:
         session.json(drain_shape(standing, left, draining=True))
     else:
@@ -60,7 +60,7 @@ def resume(session: Session, reason: str, as_json: bool) -> None:
     """Take what comes again, after `drain`."""
     with node_of(session.settings()) as node:
         was = draining.resume(node, account(), reason)
-        left = draining.under_way(node)
+        left = draining.left_under_way(node)
     if as_json:
         session.json(drain_shape(was, left, draining=False))
     else:

@@ -1,7 +1,7 @@
 """Let a node take nothing new, so that it runs empty and can be worked on; and let it go on.
 
     drain = begin(node, operator, reason)
-    left = under_way(node)                     # asked again until left.over
+    left = left_under_way(node)                   # asked again until left.over
     resume(node, operator, reason)
 
 From the commit on nothing is accepted from offices (Setback EDX664) or taken from hubs, where it waits unread; what was
@@ -49,7 +49,7 @@ def resume(node: Node, operator: str, reason: str) -> Drain:
     return drain
 
 
-def under_way(node: Node) -> UnderWay:
+def left_under_way(node: Node) -> UnderWay:
     """What is left to do before the node is empty."""
     return node.ledger.views.under_way()
 
