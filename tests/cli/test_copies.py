@@ -100,6 +100,7 @@ def test_a_changed_byte_and_another_node_are_refused(sent: OneNode, tmp_path: Pa
 def test_the_configuration_is_in_a_copy_only_when_asked_for(sent: OneNode, tmp_path: Path) -> None:
     assert sent.call("backup", tmp_path / "plain").exit_code == 0
     assert sorted(each.name for each in (tmp_path / "plain").iterdir()) == ["SHA256SUMS", "journal.db", "manifest.json"]
+    (sent.folder / "data" / "console.key").write_bytes(b"k" * 32)  # as the console makes it
     [made] = sent.rows("backup", tmp_path / "whole", "--keys")
     assert made["configuration"]
     kept = tmp_path / "whole" / "configuration"
@@ -107,6 +108,7 @@ def test_the_configuration_is_in_a_copy_only_when_asked_for(sent: OneNode, tmp_p
     assert (kept / "log.key.pem").read_bytes() == (sent.folder / "log.key.pem").read_bytes()
     assert (kept / "log.key.pem").stat().st_mode & 0o777 == 0o600
     assert list(kept.glob("elsewhere/**/anchors.pem"))
+    assert (kept / "data" / "console.key").read_bytes() == b"k" * 32
     shutil.rmtree(sent.folder / "data")
     (sent.folder / "data").mkdir()
     assert sent.call("restore", tmp_path / "whole").exit_code == 0

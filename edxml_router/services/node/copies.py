@@ -27,6 +27,7 @@ from edxml_router.core.link.resync import Recovery
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.core.wording import in_words
 from edxml_router.node.sole import sole
+from edxml_router.services.people.authenticator import sealing_file
 from edxml_router.store import upkeep
 from edxml_router.store.copies import making, restoring
 from edxml_router.store.copies.making import Backup, make_copy
@@ -148,11 +149,11 @@ def _entry(at: datetime, event: str, operator: str, told: Detail, facts: Mapping
 def _configuration(settings: Settings) -> Iterator[tuple[str, Path]]:
     """node.toml and the files that it names, by the names they get in a copy."""
     home = settings.path.absolute().parent
-    named = [settings.path.absolute(), settings.bindings]
+    named = [settings.path.absolute(), settings.bindings, sealing_file(settings)]
     for name, value, _ in settings.as_table():
         each = value if isinstance(value, tuple) else (value,)
         named += [path for path in each if isinstance(path, Path) and name != "node.data"]
-    for path in named:
+    for path in dict.fromkeys(named):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 inside = file.is_relative_to(home)

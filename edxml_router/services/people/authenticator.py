@@ -37,10 +37,15 @@ _DRIFT: Final = 1  # steps that a phone's clock may be off
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 
 
+def sealing_file(settings: Settings) -> Path:
+    """Where that key is, whether or not it has been made."""
+    console = settings.console
+    return console.key if console and console.key else settings.node.data / "console.key"
+
+
 def sealing_key(settings: Settings) -> bytes:
     """The key of the file, which is made on first use where none is named. Raises Refusal EDX440."""
-    console = settings.console
-    path = console.key if console and console.key else settings.node.data / "console.key"
+    path = sealing_file(settings)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
