@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import nullcontext
 from typing import Any, Final, Protocol, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -66,6 +67,7 @@ class Console:
         self._attempts = Attempts()
         self._turns = asyncio.Semaphore(AT_A_TIME)
         self._waiting = 0
+        self._uploads = forms.UploadRoom()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         request = Request(scope, receive)
@@ -103,12 +105,14 @@ class Console:
         """Raises what the form, the person or the page is refused for."""
         found = routing.find(request.method, place)
         secret = cookies.session_of(request)
-        person = await self._turn(self._recognised, secret) or NOBODY
+        # A page that looks again by itself is nobody at the desk: a session ends although it lies open.
+        unasked = request.headers.get("hx-request") == "true"
+        person = await self._turn(self._recognised, secret, unasked) or NOBODY
         fields: list[tuple[str, str]] = []
         files: Any = ()
         if found is not None and not routing.may_see(person, found[0]):
             if not person.name:
-                return RedirectResponse(f"{BASE}/sign-in?note=note.session_ended", 303)
+                return _to_sign_in(unasked=unasked)
             if person.must:
                 return RedirectResponse(f"{BASE}/account", 303)
             return _trouble(self._visit(request, place, person, secret, {}), Finding("EDX438", place[:100]))
@@ -116,13 +120,14 @@ class Console:
             return _trouble(self._visit(request, place, person, secret, {}), Finding("EDX420", place[:100]))
         route, path = found
         visitor = "" if secret else cookies.new_visitor()
-        if request.method == "POST":
-            forms.require_same_origin(request)
-            fields, files = await forms.form_of(request, self._upload_bytes(route))
-            if not cookies.is_form_token(secret, dict(fields).get("token", "")):
-                raise Refusal("EDX439", detail=Detail("its token is not of this session"))
-        visit = self._visit(request, place, person, secret or visitor, path, fields, files)
-        answer = await self._turn(_handled, route, visit)
+        with self._uploads.room(person.name) if route.uploads else nullcontext():
+            if request.method == "POST":
+                forms.require_same_origin(request)
+                fields, files = await forms.form_of(request, self._upload_bytes(route))
+                if not cookies.is_form_token(secret, dict(fields).get("token", "")):
+                    raise Refusal("EDX439", detail=Detail("its token is not of this session"))
+            visit = self._visit(request, place, person, secret or visitor, path, fields, files)
+            answer = await self._turn(_handled, route, visit)
         if visitor and route.roles == EVERYONE and "set-cookie" not in answer.headers:
             cookies.set_session(answer, visitor)
         return answer
@@ -131,8 +136,8 @@ class Console:
         console = self._host.settings.console
         return console.upload_bytes if route.uploads and console is not None else 0
 
-    def _recognised(self, secret: str) -> Person | None:
-        return recognise_person(self._host.node.ledger, self._host.settings, secret)
+    def _recognised(self, secret: str, unasked: bool) -> Person | None:
+        return recognise_person(self._host.node.ledger, self._host.settings, secret, present=not unasked)
 
     async def _turn(self, function: Callable[..., T], *arguments: object) -> T:
         """In a thread, when it is its turn. Setback EDX626 when too many wait."""
@@ -180,6 +185,12 @@ def _handled(route: PageRoute, visit: Visit) -> Response:
         return route.handler(visit)
     except (Refusal, Setback) as trouble:
         return _trouble(visit, trouble.finding)
+
+
+def _to_sign_in(*, unasked: bool) -> Response:
+    """Where only a part of the page was asked for, the script is told to leave the whole of it."""
+    place = f"{BASE}/sign-in?note=note.session_ended"
+    return Response("", 200, {"hx-redirect": place}) if unasked else RedirectResponse(place, 303)
 
 
 def _trouble(visit: Visit, finding: Finding) -> Response:

@@ -5,7 +5,9 @@ Raises Refusal EDX439 for what is not a form of ours, EDX102 for files that are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,11 +18,13 @@ from starlette.requests import Request
 
 from edxml_router.console.visit import HandedFile
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Refusal
+from edxml_router.core.problems import Refusal, Setback
 
 FIELDS: Final = 1000
 FILES: Final = 20
 FORM_BYTES: Final = 256 * 1024  # without its files
+UPLOADS: Final = 8  # forms with files at once
+UPLOADS_OF_ONE: Final = 2  # person: one who sends slowly keeps nobody else waiting
 
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 
@@ -40,7 +44,8 @@ def require_same_origin(request: Request) -> None:
 async def form_of(request: Request, upload_bytes: int) -> tuple[list[tuple[str, str]], Sequence[HandedFile]]:
     """The fields and the files of a form. ``upload_bytes``: how much all files may be together, 0 for none."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    bounded = _Bounded(request, FORM_BYTES + upload_bytes)
+    # Of a form without files everything is read into memory, so no more may come where files might have.
+    bounded = _Bounded(request, FORM_BYTES + (0 if kind == _URLENCODED else upload_bytes))
     try:
         if kind == _URLENCODED:
             parsed = await Request(request.scope, bounded.receive).form(max_fields=FIELDS)
@@ -60,6 +65,25 @@ async def form_of(request: Request, upload_bytes: int) -> tuple[list[tuple[str, 
     except (MultiPartException, HTTPException, UnicodeDecodeError, ValueError) as error:
         raise Refusal("EDX439", detail=Detail("the form cannot be read")) from error
     return fields, [each for each in files if each.name or each.content]
+
+
+class UploadRoom:
+    """How many forms with files are in hand at once: all their bytes are in memory until the page has answered."""
+
+    def __init__(self) -> None:
+        self._of: Counter[str] = Counter()
+
+    @contextmanager
+    def room(self, name: str) -> Iterator[None]:
+        """While the form of a person is taken and handled. Raises Setback EDX626 where as many are as may."""
+        if self._of.total() >= UPLOADS or self._of[name] >= UPLOADS_OF_ONE:
+            raise Setback("EDX626", detail=Detail("{count} forms with files are being received", count=UPLOADS))
+        self._of[name] += 1
+        try:
+            yield
+        finally:
+            self._of[name] -= 1
+            self._of += Counter()  # forgets who has none
 
 
 class _Bounded:

@@ -9,6 +9,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
 from html import unescape
@@ -18,6 +19,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from edxml_router.console.forms import UploadRoom
+from edxml_router.core.problems import Setback
 from edxml_router.services.people import approvals
 from edxml_router.services.people.roles import Person
 from tests.console.browsing import Browser, Consoled
@@ -199,6 +202,24 @@ def test_uploads_are_bounded(world: Consoled) -> None:
     crowd = {**fields(number="53"), "to": [f"H53.{number}" for number in range(300)]}
     assert vp.post("/clerk/write", crowd, files=[("file", ("", b""))]).status_code == 400
     assert "53/UBND-VP" not in vp.get("/clerk/sent").text
+    plain = vp.post("/clerk/write", {"content": "x" * 300_000})  # a form without files has no room for them
+    assert (plain.status_code, "EDX102" in plain.text) == (413, True)
+    assert "EDX102" not in vp.post("/clerk/write", {"content": "x" * 300_000}, files=[("file", ("", b""))]).text
+
+
+def test_forms_with_files_are_few_at_once() -> None:
+    room = UploadRoom()
+    with ExitStack() as stack:
+        for person in ("lan", "lan", "minh", "minh", "hoa", "hoa"):
+            stack.enter_context(room.room(person))
+        with pytest.raises(Setback, match="EDX626"), room.room("lan"):
+            pass
+        for person in ("nhi", "an"):
+            stack.enter_context(room.room(person))
+        with pytest.raises(Setback, match="EDX626"), room.room("tam"):
+            pass
+    with room.room("lan"):
+        assert room._of == {"lan": 1}
 
 
 def test_recipients_are_found_without_diacritics_and_chosen(world: Consoled) -> None:

@@ -99,6 +99,32 @@ def test_a_session_that_is_not_used_ends(world: Consoled, role: str, minutes: in
     assert not is_inside(browser)
 
 
+def test_a_page_that_asks_by_itself_keeps_no_session_awake(world: Consoled) -> None:
+    browser = world.signed_in("operator", name="vang-mat")
+    seen = now(world) - timedelta(minutes=14)
+    with world.worker.ledger.book() as book:
+        sessions.seen(book.connection, digest(browser), seen)
+    assert browser.get("/account", headers={"hx-request": "true"}).status_code == 200
+    found = sessions.look_up(world.worker.ledger.engine, digest(browser))
+    assert found is not None
+    assert found[0].seen_at == seen
+    with world.worker.ledger.book() as book:
+        sessions.seen(book.connection, digest(browser), now(world) - timedelta(minutes=15))
+    ended = browser.get("/account", headers={"hx-request": "true"})
+    assert ended.headers["hx-redirect"] == "/console/sign-in?note=note.session_ended"
+    assert not is_inside(browser)
+
+
+def test_whoever_finds_a_session_open_cannot_guess_its_password(world: Consoled) -> None:
+    browser = world.signed_in("operator", name="bo-quen")
+    guess = {"old": WRONG, "new": PASSWORD, "again": PASSWORD}
+    pages = [browser.post("/account/password", guess).status_code for _ in range(5)]
+    assert pages == [422] * 5
+    assert not is_inside(browser)
+    assert people.standing(people.account_of(world.worker.ledger, "bo-quen"), world.worker.ledger) == "locked"
+    assert "person:bo-quen" in {line.entry.actor for line in world.journal("person.locked")}
+
+
 def test_a_session_does_not_outlive_the_day_or_a_lock(world: Consoled) -> None:
     browser = world.signed_in("operator", name="lau")
     with world.worker.ledger.book() as book:

@@ -22,7 +22,7 @@ from edxml_router.core.problems import Refusal
 from edxml_router.services import office as offices
 from edxml_router.services.people import passwords
 from edxml_router.services.people.roles import CLERK, ROLES, Person
-from edxml_router.services.people.signing_in import DISABLED, console_of
+from edxml_router.services.people.signing_in import DISABLED, console_of, require_own_password
 from edxml_router.store.book import SqlBook
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.people import accounts, sessions
@@ -108,15 +108,15 @@ def give_roles(
 
 
 def set_password(ledger: SqlLedger, settings: Settings, name: str, password: str, actor: str) -> None:
-    """By somebody else: its owner has to change it. Ends the sessions."""
+    """By somebody else: its owner has to change it. Ends the sessions. Raises Refusal EDX438 for one's own, which
+    whoever found a session open could take so."""
+    _require_other(name, actor)
     _keep_password(ledger, settings, name, password, actor, own="")
 
 
 def change_password(ledger: SqlLedger, settings: Settings, person: Person, old: str, new: str) -> None:
     """By its owner. Other sessions end. Raises Refusal EDX440 also where the old one is wrong."""
-    row = accounts.one(ledger.engine, person.name)
-    if row is None or not passwords.is_password(row.password, old):
-        raise Refusal("EDX440", where=person.name, detail=Detail("the present password is another one"))
+    require_own_password(ledger, settings, person, old)
     _keep_password(ledger, settings, person.name, new, person.actor, own=person.session)
 
 
@@ -141,7 +141,8 @@ def _keep_password(ledger: SqlLedger, settings: Settings, name: str, password: s
 
 
 def take_authenticator(ledger: SqlLedger, name: str, actor: str) -> None:
-    """For whoever has lost it with the recovery codes: they enrol another one."""
+    """For whoever has lost it with the recovery codes: they enrol another one. Not one's own (Refusal EDX438)."""
+    _require_other(name, actor)
     now = ledger.clock.now()
     with ledger.book() as book:
         _held(book, name)

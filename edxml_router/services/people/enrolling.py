@@ -17,8 +17,9 @@ from edxml_router.config import Settings
 from edxml_router.core.delivery.journal import Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
-from edxml_router.services.people import authenticator, passwords
+from edxml_router.services.people import authenticator
 from edxml_router.services.people.roles import Person
+from edxml_router.services.people.signing_in import require_own_password
 from edxml_router.store.ledger import SqlLedger
 from edxml_router.store.people import accounts, sessions
 
@@ -55,9 +56,7 @@ def finish_enrolment(
 ) -> tuple[str, ...]:
     """The recovery codes, told once; other sessions end. Raises Refusal EDX440 for a wrong password or code."""
     now = ledger.clock.now()
-    row = accounts.one(ledger.engine, person.name)
-    if row is None or not passwords.is_password(row.password, password):
-        raise Refusal("EDX440", where=person.name, detail=Detail("the present password is another one"))
+    require_own_password(ledger, settings, person, password)
     step = authenticator.used_step(begun.secret, code, now, after=0)
     if not step:
         detail = Detail("this is not the code that the authenticator shows now")

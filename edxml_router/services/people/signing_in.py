@@ -21,6 +21,7 @@ from typing import Any, Final
 from edxml_router.config import Settings
 from edxml_router.config.sections.console import ConsoleSettings
 from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
 from edxml_router.services.people import authenticator, passwords
 from edxml_router.services.people.attempts import Attempts
@@ -114,13 +115,39 @@ def _judged(
     change = _second_factor(row, given, now, key)
     if right and change is not None:
         return "", [Entry(now, SIGNED_IN, actor=actor)], {"failures": 0, "locked_until": None, "used_at": now, **change}
+    entries, values = _failed(console, row, now)
+    return "code" if right else "password", entries, values
+
+
+def _failed(console: ConsoleSettings, row: PersonRow, now: datetime) -> tuple[list[Entry], dict[str, Any]]:
+    """What one more failure changes in an account, and what the journal says of it."""
     failures = (0 if row.locked_until else row.failures) + 1  # after a lock has run out they are counted anew
     values: dict[str, Any] = {"failures": failures, "failed_at": now, "locked_until": None}
-    entries = []
-    if failures >= console.failures:
-        values["locked_until"] = now + console.lock_time
-        entries.append(Entry(now, LOCKED, actor=actor, detail=str(failures)))
-    return "code" if right else "password", entries, values
+    if failures < console.failures:
+        return [], values
+    values["locked_until"] = now + console.lock_time
+    return [Entry(now, LOCKED, actor=f"person:{row.name}", detail=str(failures))], values
+
+
+def require_own_password(ledger: SqlLedger, settings: Settings, person: Person, given: str) -> PersonRow:
+    """The account, where this is its password: for what nobody may do who only found a session open. A failure counts
+    as one to sign in, or such a session would be the place to guess; so many lock the account and end its sessions.
+    Raises Refusal EDX440."""
+    row = accounts.one(ledger.engine, person.name)
+    if row is not None and passwords.is_password(row.password, given):
+        return row
+    now = ledger.clock.now()
+    with ledger.book() as book:
+        held = accounts.held(book.connection, person.name)
+        if held is not None:
+            entries, values = _failed(console_of(settings), held, now)
+            accounts.alter(book.connection, held.name, values)
+            if values["locked_until"] is not None:
+                sessions.end_all(book.connection, held.name, now)
+            book.journal.note(entries)
+        refused = Entry(now, REFUSED, actor=person.actor, code="EDX440", detail="password")
+        book.journal.note_odd([refused], settings.limits.noted_hourly, ())
+    raise Refusal("EDX440", where=person.name, detail=Detail("the present password is another one"))
 
 
 def _second_factor(row: PersonRow, given: SignIn, now: datetime, key: bytes) -> dict[str, Any] | None:
@@ -137,9 +164,9 @@ def _second_factor(row: PersonRow, given: SignIn, now: datetime, key: bytes) -> 
     return None
 
 
-def recognise_person(ledger: SqlLedger, settings: Settings, secret: str) -> Person | None:
+def recognise_person(ledger: SqlLedger, settings: Settings, secret: str, *, present: bool = True) -> Person | None:
     """Whose session this is, as their account is now; None when it has ended, by whatever. Writes at times that it was
-    used."""
+    used, where its owner is ``present``: a page that asks by itself does not keep it awake."""
     if not secret or len(secret) > 100:
         return None
     found = sessions.look_up(ledger.engine, digest_of(secret))
@@ -153,7 +180,7 @@ def recognise_person(ledger: SqlLedger, settings: Settings, secret: str) -> Pers
         with ledger.book() as book:
             sessions.end(book.connection, session.digest, now)
         return None
-    if now - session.seen_at >= min(_SEEN, idle / 4):
+    if present and now - session.seen_at >= min(_SEEN, idle / 4):
         with ledger.book() as book:
             sessions.seen(book.connection, session.digest, now)
     return replace(person_of(console, row, now), session=session.digest)
