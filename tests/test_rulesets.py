@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from edxml_router.core.agencies.agency import Agency, Alias, Succession
 from edxml_router.core.agencies.registry import Registry
 from edxml_router.core.agencies.routing import Routes
+from edxml_router.core.agencies.rows import AGENCIES
 from edxml_router.core.delivery.terms import DeliveryTerms, IntakeLimits, Policy, UnsignedException
 from edxml_router.core.link.route import Route
 from edxml_router.core.message.classification import Markings
@@ -150,6 +153,32 @@ def test_a_set_that_says_something_else(old: bytes, new: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         read_rules(part_name(odd), fetching({**kept.parts, part_name(odd): odd}))  # type: ignore[arg-type]
     assert refused.value.code == "EDX634"
+
+
+def altered(change: Callable[[dict[str, Any], str], None], part: bytes) -> tuple[str, Mapping[str, bytes]]:
+    """A set as whoever has the database may write it: every part is what its digest says."""
+    kept = kept_rules("h53", rules())
+    told = json.loads(kept.parts[kept.digest])
+    change(told, part_name(part))
+    odd = json.dumps(told).encode()
+    return part_name(odd), {**kept.parts, part_name(part): part, part_name(odd): odd}
+
+
+def test_a_set_is_no_larger_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that names one part a million times is short."""
+    monkeypatch.setattr("edxml_router.stages.rulesets.reading.MOST_BYTES", 10_000_000)
+    digest, parts = altered(lambda told, name: told["trust"]["lists"].append([name] * 1000), b"x" * 60_000)
+    with pytest.raises(Refusal, match=r"EDX634.*larger"):
+        read_rules(digest, fetching(parts))  # type: ignore[arg-type]
+
+
+def test_a_catalogue_that_no_csv_reader_takes() -> None:
+    def change(told: dict[str, Any], name: str) -> None:
+        told["agencies"]["files"][AGENCIES.file] = [name]
+
+    digest, parts = altered(change, b"x" * 200_000)
+    with pytest.raises(Refusal, match="EDX634"):
+        read_rules(digest, fetching(parts))  # type: ignore[arg-type]
 
 
 def test_pieces_are_the_whole_and_mostly_stay() -> None:

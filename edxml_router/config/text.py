@@ -14,6 +14,7 @@ from dataclasses import MISSING, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 from edxml_router.config.settings import Sections
 from edxml_router.config.values import MIB, About, SettingsTable
@@ -26,6 +27,14 @@ _HEAD: Final = """\
 # sizes: a number of bytes, or "64 MiB". Secrets are never written here, only the files that hold them (mode 0600).
 # Check it with `edxml-router config check`.
 """
+
+
+def bare_address(url: str) -> str:
+    """An address for whoever is told of it, without what may let its reader in: calls to chats have their secret in
+    the path or the query, and others a password before the host."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}" + ("/…" if parts.path.strip("/") or parts.query else "")
 
 
 def example(name: str = "h53", title: str = "", log_key: str = "", data: str = "") -> str:

@@ -15,10 +15,12 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
+from structlog.testing import capture_logs
 
 from edxml_router.config import Settings, load
 from edxml_router.core.problems import Finding
@@ -292,17 +294,22 @@ def test_a_program_is_called_with_the_same(node: OneNode, receiver: Receiver) ->
 keys = ["webhook.key"]
 networks = ["127.0.0.0/8"]
 [alerts]
-webhook = "{receiver.url}"
+webhook = "{receiver.url}/hook?key=s3cret"
 """
     settings = settings_of(node, text)
     telling = AlertTelling(settings, AlertMemory())
     receiver.status = 500
-    begin = looks(telling, 2, NOW)
+    with capture_logs() as logs:
+        begin = looks(telling, 2, NOW)
+    assert "alert.not-told" in str(logs)
+    for told in (str(logs), node.call("doctor", "--json").output, node.call("alert", "test").output):
+        assert urlsplit(receiver.url).netloc in told
+        assert "s3cret" not in told
     [row] = [row for row in rows(node.call("doctor", "--json")) if row["check"] == "alerts"]
     assert row["problem"]["code"] == "EDX719"
     receiver.status = 204
     looks(telling, 2, begin)
-    assert len(receiver.calls) == 2  # the one that failed, and its repetition
+    assert len(receiver.calls) == 3  # the one that failed, the trial, and the repetition
     headers, document = receiver.calls[-1]
     assert document["type"] == "node.alerts"
     codes = {one["problem"]["code"] for one in document["data"]["new"]}

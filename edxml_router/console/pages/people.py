@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from edxml_router.config.text import duration
+from edxml_router.config.text import bare_address, duration
 from edxml_router.console.visit import PageRoute, Visit
 from edxml_router.core.problems import Finding, Refusal
 from edxml_router.services.people import accounts, acts, passwords
@@ -64,7 +64,7 @@ def revoke(visit: Visit) -> Response:
 
 def settings(visit: Visit) -> Response:
     """Every setting in effect and where it comes from."""
-    rows = [(name, _shown(value), given) for name, value, given in visit.settings.as_table()]
+    rows = [(name, _shown(value, name), given) for name, value, given in visit.settings.as_table()]
     return visit.render(
         "settings.html", rows=rows, given=sum(given for _, _, given in rows), file=visit.settings.path.name
     )
@@ -85,7 +85,9 @@ def _page(visit: Visit, problem: Finding | None = None) -> Response:
     )
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, name: str = "") -> str:
+    if name.endswith(".webhook") and isinstance(value, str) and value:
+        return bare_address(value)  # its secret is not for every auditor
     if isinstance(value, timedelta):
         return duration(value)
     if isinstance(value, tuple):

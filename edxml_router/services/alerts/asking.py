@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from edxml_router.config import Settings
+from edxml_router.config.text import bare_address
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Refusal, Trouble
 from edxml_router.language.catalogues import told
@@ -25,7 +26,7 @@ def try_alerts(settings: Settings, now: datetime) -> Iterator[tuple[str, Finding
     if alerts.mail:
         yield ", ".join(alerts.mail), _mailed(settings, words, now)
     if alerts.webhook is not None:
-        yield alerts.webhook, _called(settings, words, now)
+        yield bare_address(alerts.webhook), _called(settings, words, now)
 
 
 def _mailed(settings: Settings, words: str, now: datetime) -> Finding | None:

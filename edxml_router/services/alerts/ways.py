@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from edxml_router.config import Settings
+from edxml_router.config.text import bare_address
 from edxml_router.core.delivery.webhook import signed_call
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Setback
@@ -45,9 +46,9 @@ def post_alert(settings: Settings, body: bytes, now: datetime) -> None:
     try:
         status = asyncio.run(_post(settings, url, {name: text for name, text in headers.items() if text}, body))
     except Setback as setback:  # of an office's webhook: here it is another's turn
-        raise Setback("EDX719", where=url, detail=setback.finding.detail) from setback
+        raise Setback("EDX719", where=bare_address(url), detail=setback.finding.detail) from setback
     if status not in _DONE:
-        raise Setback("EDX719", where=url, detail=Detail("it answered {status}", status=status))
+        raise Setback("EDX719", where=bare_address(url), detail=Detail("it answered {status}", status=status))
 
 
 async def _post(settings: Settings, url: str, headers: dict[str, str], body: bytes) -> int:

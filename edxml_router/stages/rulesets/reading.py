@@ -41,7 +41,9 @@ from edxml_router.stages.rulesets.writing import FORMAT
 Fetch = Callable[[Collection[str]], Mapping[str, bytes]]
 
 _LIMITS: Final = IntakeLimits()
-_MISTAKES: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
+_MISTAKES: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError,
+                    csv.Error)  # fmt: skip
+MOST_BYTES: Final = 512 * 1024 * 1024  # of a set; a national one has a tenth of it
 _ODD: Final = Detail("it does not say what such a set says")
 
 
@@ -117,6 +119,7 @@ class KeptParts:
         """Without ``checked`` somebody else looks whether they are what their digests say."""
         self._fetch, self._checked = fetch, checked
         self._there: dict[str, bytes] = {}
+        self._bytes = 0  # that were joined: a set may name one part a million times
 
     def load(self, names: Collection[str]) -> None:
         """Fetch those that are not here yet. Raises Refusal EDX634."""
@@ -130,8 +133,11 @@ class KeptParts:
         self._there |= found
 
     def joined(self, names: Sequence[str]) -> bytes:
-        """Their bytes, one after the other."""
+        """Their bytes, one after the other. Raises Refusal EDX634, also for more than :data:`MOST_BYTES` in all."""
         self.load(names)
+        self._bytes += sum(len(self._there[name]) for name in names)
+        if self._bytes > MOST_BYTES:
+            raise _damaged(names[0], Detail("the set is larger than {most} bytes", most=MOST_BYTES))
         return b"".join(self._there[name] for name in names)
 
 
