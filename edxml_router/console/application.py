@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from edxml_router.config import Settings
 from edxml_router.console import cookies, forms, routing, shown
 from edxml_router.console.visit import BASE, EVERYONE, PageRoute, Visit
+from edxml_router.console.whence import address_of
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Defect, Finding, Refusal, Setback, Trouble
 from edxml_router.language.texts import LANGUAGES
@@ -103,6 +104,7 @@ class Console:
 
     async def _page(self, request: Request, place: str) -> Response:
         """Raises what the form, the person or the page is refused for."""
+        forms.require_text([place, *(part for pair in request.query_params.multi_items() for part in pair)])
         found = routing.find(request.method, place)
         secret = cookies.session_of(request)
         # A page that looks again by itself is nobody at the desk: a session ends although it lies open.
@@ -160,13 +162,13 @@ class Console:
         fields: list[tuple[str, str]] | None = None,
         files: Any = (),
     ) -> Visit:
-        asked = request.query_params.multi_items()
+        asked, gateway = request.query_params.multi_items(), self._host.settings.gateway
         return Visit(
             person=person,
             language=_language(request),
             node=self._host.node,
             settings=self._host.settings,
-            address=request.client.host if request.client else "",
+            address=address_of(request, gateway.proxies if gateway else ()),
             token=cookies.form_token(secret),
             show=shown.show,
             attempts=self._attempts,

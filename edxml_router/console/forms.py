@@ -5,8 +5,9 @@ Raises Refusal EDX439 for what is not a form of ours, EDX102 for files that are 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ FORM_BYTES: Final = 256 * 1024  # without its files
 UPLOADS: Final = 8  # forms with files at once
 UPLOADS_OF_ONE: Final = 2  # person: one who sends slowly keeps nobody else waiting
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 
 
@@ -39,6 +41,12 @@ def require_same_origin(request: Request) -> None:
         ours = request.headers.get("sec-fetch-site") == "same-origin"
     if not ours:
         raise Refusal("EDX439", detail=Detail("it comes from another site"))
+
+
+def require_text(parts: Iterable[str]) -> None:
+    """No browser sends what no database keeps: a NUL, or half of a pair of UTF-16."""
+    if any("\0" in part or (not part.isprintable() and _SURROGATE.search(part)) for part in parts):
+        raise Refusal("EDX439", detail=Detail("it has characters that no text has"))
 
 
 async def form_of(request: Request, upload_bytes: int) -> tuple[list[tuple[str, str]], Sequence[HandedFile]]:
@@ -64,6 +72,7 @@ async def form_of(request: Request, upload_bytes: int) -> tuple[list[tuple[str, 
         await parsed.close()
     except (MultiPartException, HTTPException, UnicodeDecodeError, ValueError) as error:
         raise Refusal("EDX439", detail=Detail("the form cannot be read")) from error
+    require_text([part for pair in fields for part in pair])
     return fields, [each for each in files if each.name or each.content]
 
 

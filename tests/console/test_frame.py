@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from starlette.requests import Request
 
 from edxml_router.console.cookies import SESSION_COOKIE
+from edxml_router.console.whence import address_of
 from tests.console.browsing import PASSWORD, Consoled
 
 
@@ -93,6 +95,38 @@ def test_a_form_is_bounded(world: Consoled) -> None:
     answer = browser.post("/sign-in", {"name": "x" * 300_000})
     assert "EDX102" in answer.text
     assert "EDX439" in browser.post("/sign-in", {f"n{number}": "" for number in range(1500)}).text
+
+
+def test_what_no_text_has_reaches_no_database(world: Consoled) -> None:
+    browser = world.browser()
+    pages = [
+        browser.post("/sign-in", {"name": "a\0b"}),
+        browser.get("/document?q=%00"),
+        browser.get("/document/%00"),
+        world.signed_in("clerk").client.post(
+            "/console/clerk/write",
+            content=b"--x\r\ncontent-disposition: form-data; name=a\r\n\r\n\\ud800\r\n--x--\r\n",
+            headers={"content-type": "multipart/form-data; boundary=x; charset=unicode_escape", "origin": world.url},
+        ),
+    ]
+    assert [(page.status_code, "no text has" in page.text) for page in pages] == [(403, True)] * 4
+
+
+@pytest.mark.parametrize(
+    ("peer", "named", "address"),
+    [
+        ("192.0.2.9", "203.0.113.1", "192.0.2.9"),  # nobody's proxy: the header counts for nothing
+        ("10.1.0.3", "203.0.113.1", "203.0.113.1"),
+        ("10.1.0.3", "198.51.100.7, 203.0.113.1, 10.1.0.4", "203.0.113.1"),  # what the visitor wrote itself is before
+        ("10.1.0.3", "2001:DB8::1", "2001:db8::1"),
+        ("10.1.0.3", "", "10.1.0.3"),
+        ("10.1.0.3", "unknown", "10.1.0.3"),
+    ],
+)
+def test_behind_a_proxy_each_has_an_address(peer: str, named: str, address: str) -> None:
+    headers = [(b"x-forwarded-for", named.encode())] if named else []
+    request = Request({"type": "http", "headers": headers, "client": (peer, 1)})
+    assert address_of(request, ("10.1.0.0/28",)) == address
 
 
 def test_the_language_is_the_browser_s_until_one_is_chosen(world: Consoled) -> None:

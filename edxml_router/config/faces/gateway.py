@@ -42,7 +42,7 @@ class GatewaySettings(SettingsTable):
         tuple[str, ...],
         About(
             "Addresses or networks of proxies that end TLS and name the client's certificate in Client-Cert "
-            "(RFC 9440). From anywhere else that header counts for nothing.",
+            "(RFC 9440) and its address in X-Forwarded-For. From anywhere else these headers count for nothing.",
             '["127.0.0.1", "10.1.0.0/28"]',
         ),
     ] = ()

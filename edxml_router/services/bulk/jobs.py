@@ -108,7 +108,7 @@ def begin(ledger: SqlLedger, settings: Settings, number: int, person: Person, no
     if (asked := SECOND_PERSON.get(job.act)) is not None and job.state is JobState.PREPARED:
         # Of the job and its very numbers: an approval is for nothing else.
         digest = selection_digest([f"job {number}", job.act, job.reason, *jobs.job_numbers(ledger.engine, number)])
-        said = f"job {number}: {job.act} {job.total}, {job.wish or '-'}"
+        said = f"job {number}: {job.act} {job.total}, {job.wish or '-'}; {job.reason or '-'}"
         answer = approved(ledger, settings, person, asked, digest, said)
         if answer is None:
             return None
