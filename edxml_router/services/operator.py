@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from edxml_router.core.delivery import lifecycle
 from edxml_router.core.delivery.halts import HALTED
+from edxml_router.core.delivery.journal import operator_actor
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery
@@ -103,7 +104,7 @@ def _act(
         if event is Event.RESEND:
             book.retention.alone()  # or a body could go between our look and the move
         possible, answers = _answers(book, event, numbers)
-        actor, detail = f"operator:{operator}", reason[:500]
+        actor, detail = operator_actor(operator), reason[:500]
         moves = [
             change(delivery, event, actor=actor, detail=detail, **_fields(node, delivery, event, now))
             for delivery in possible

@@ -14,6 +14,7 @@ import pytest
 from edxml_router.config import Settings, load
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.problems import PROBLEMS, Refusal
+from edxml_router.services import operator
 from edxml_router.services.bulk import jobs, running
 from edxml_router.services.bulk.running import JobRunner
 from edxml_router.services.bulk.wishes import Wish, choice_of, read_wish
@@ -126,9 +127,28 @@ def test_what_was_shown_is_what_is_acted_upon_even_if_more_arrive(desk: Desk) ->
     assert len(held) == 4
     assert set(held) < set(before)
     entries = desk.entries("delivery.held")
-    assert {entry["actor"] for entry in entries} == {f"operator:{PERSON}"}
+    assert {entry["actor"] for entry in entries} == {f"person:{PERSON}"}
     assert "chờ kiểm tra" in str(entries[0]) or f"job {job.id}" in str(entries[0])
     assert not desk.run()
+
+
+def test_a_delivery_that_cannot_be_dealt_with_stops_no_job(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = desk.prepare(Event.HOLD, state="queued")
+    numbers = [number for number, state in desk.states().items() if state == "queued"]
+    assert len(numbers) > 1
+    plain = operator.perform
+
+    def perform(node: Any, event: Event, batch: Any, *others: Any) -> Any:
+        if numbers[0] in batch:
+            raise KeyError("a mistake of ours")
+        return plain(node, event, batch, *others)
+
+    monkeypatch.setattr(operator, "perform", perform)
+    desk.begin(prepared.job.id)
+    assert desk.run()
+    job = desk.job(prepared.job.id)
+    assert (job.state, job.done, job.failed) == (JobState.DONE, len(numbers) - 1, 1)
+    assert desk.states()[numbers[0]] == "queued"
 
 
 def test_what_has_changed_meanwhile_is_left_alone_and_counted(desk: Desk) -> None:
@@ -161,10 +181,10 @@ def test_a_job_that_was_broken_off_goes_on_and_does_nothing_twice(desk: Desk, mo
 
     def crash(*arguments: Any) -> bool:
         calls.append(step(*arguments))
-        raise RuntimeError("the process dies before the commit")
+        raise SystemExit("the process dies before the commit")
 
     monkeypatch.setattr(kept, "step_job", crash)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(SystemExit):
         desk.run()
     monkeypatch.setattr(kept, "step_job", step)
     assert calls == [True]

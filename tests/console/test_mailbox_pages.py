@@ -259,7 +259,7 @@ def test_a_document_is_found_and_shown_to_who_may_see_it(world: Consoled) -> Non
         assert ("/preview" in one) == (role == "operator")
     assert world.signed_in("auditor").get("/document", params={"q": "khong co ai"}).status_code == 404
     assert world.signed_in("auditor").get(f"/document/{'0' * 64}").status_code == 404
-    read = [str(one.entry.detail) for one in world.journal("journal.read") if one.entry.actor == "operator:auditor"]
+    read = [str(one.entry.detail) for one in world.journal("journal.read") if one.entry.actor == "person:auditor"]
     assert any("console find text=…" in each for each in read)
     assert any(f"console document document={digest}" in each for each in read)
     assert world.signed_in("auditor").post(f"/document/{digest}/preview", {"act": "cancel"}).status_code == 403
@@ -286,7 +286,7 @@ def test_an_act_is_previewed_and_done_to_exactly_what_was_shown(world: Consoled)
     for wrong in ({"act": "burn", "all": "yes"}, {"act": "cancel"}, {"act": "cancel", "numbers": "x,-1, ²"}):
         assert operator.post(f"/document/{digest}/preview", wrong).status_code in (400, 404)
     [entry] = [one.entry for one in world.journal("delivery.cancelled") if one.entry.envelope == digest]
-    assert (entry.actor, entry.detail) == ("operator:operator", "gửi nhầm")
+    assert (entry.actor, entry.detail) == ("person:operator", "gửi nhầm")
 
 
 def test_the_pages_are_in_both_languages(world: Consoled) -> None:

@@ -186,7 +186,7 @@ def test_a_link_is_halted_and_goes_on_again(ill: Ill, operator: Browser) -> None
     assert operator.post("/links/halt/add", {"way": "office:so", "reason": HOSTILE}).status_code == 303
     assert ill.held() == before + waiting
     halted = operator.get("/links").text
-    assert "Halted by operator:operator" in halted
+    assert "Halted by person:operator" in halted
     assert "<img" not in halted
     [place] = re.findall(r'action="/console(/links/halt/\d+/release)"', halted)
     auditor = ill.signed_in(AUDITOR)

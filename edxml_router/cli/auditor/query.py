@@ -20,7 +20,7 @@ from edxml_router.wiring.reading import DatabasePlace
 @click.command(cls=Command)
 @conditions
 @click.option("--event", default="", metavar="NAME", help='An event; "delivery." means all that begin so.')
-@click.option("--actor", default="", metavar="NAME", help='By this peer, "node", or "operator:NAME".')
+@click.option("--actor", default="", metavar="NAME", help='By this peer, "node", "operator:NAME" or "person:NAME".')
 @found_options(questions.GROUPS)
 @database_option
 @wide_option

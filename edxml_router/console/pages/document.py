@@ -133,7 +133,7 @@ def perform(visit: Visit) -> Response:
     if approver is None:
         return visit.redirect(f"/document/{visit.path['digest']}", note="note.document_asked")
     noted = f"{reason}, approved by {approver}" if approver else reason
-    answers = operator.perform(visit.node, event, numbers, visit.person.name, noted)
+    answers = operator.perform(visit.node, event, numbers, visit.person.actor, noted)
     failed = [(one, finding) for one, finding in zip(rows, answers, strict=True) if finding is not None]
     return visit.render(
         "document/done.html",
@@ -167,7 +167,7 @@ def _asked(visit: Visit) -> tuple[Event, Sequence[Delivery]]:
 
 def _noted(visit: Visit, what: str, conditions: Mapping[str, object]) -> AbstractContextManager[NotedReading]:
     """Who looked at what; where that cannot be written, the answer is given all the same, as at the command line."""
-    return readings.noted(database_of(visit.node), visit.person.name, f"console {what}", conditions, lambda _: None)
+    return readings.noted(database_of(visit.node), visit.person.actor, f"console {what}", conditions, lambda _: None)
 
 
 _DIGEST: Final = "/document/{digest}"

@@ -166,7 +166,7 @@ def _page(visit: Visit, status: int = 200, **found: object) -> Response:
 
 def _noted(visit: Visit, what: str, conditions: Mapping[str, object]) -> AbstractContextManager[NotedReading]:
     database = readings.database_of(visit.node)
-    return readings.noted(database, visit.person.name, f"console {what}", conditions, lambda _: None)
+    return readings.noted(database, visit.person.actor, f"console {what}", conditions, lambda _: None)
 
 
 ROUTES: Final = (

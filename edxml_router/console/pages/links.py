@@ -43,18 +43,18 @@ def show_links(visit: Visit) -> Response:
 def preview_halt(visit: Visit) -> Response:
     """How much waits already, before anything is stopped."""
     way, reason = visit.form.get("way", "")[:200], visit.form.get("reason", "")[:400]
-    count = links.would_halt(visit.node, visit.settings, way, visit.person.name, reason)
+    count = links.would_halt(visit.node, visit.settings, way, visit.person.actor, reason)
     return visit.render("halt.html", way=way, reason=reason, count=count)
 
 
 def add_halt(visit: Visit) -> Response:
     way, reason = visit.form.get("way", "")[:200], visit.form.get("reason", "")[:400]
-    links.halt_way(visit.node, visit.settings, way, visit.person.name, reason)
+    links.halt_way(visit.node, visit.settings, way, visit.person.actor, reason)
     return visit.redirect("/links", note="note.halted")
 
 
 def release_halt(visit: Visit) -> Response:
-    links.release_way(visit.node, jobs.job_named(visit.path["number"]), visit.person.name, "")
+    links.release_way(visit.node, jobs.job_named(visit.path["number"]), visit.person.actor, "")
     return visit.redirect("/links", note="note.released")
 
 

@@ -38,8 +38,8 @@ def show(visit: Visit) -> Response:
     question, problem = _question(visit)
     made = late = None
     if problem is None and visit.query.get("count"):
-        made = counted(visit.node, question, visit.person.name)
-        late = counted(visit.node, _by_agency(question), visit.person.name)
+        made = counted(visit.node, question, visit.person.actor)
+        late = counted(visit.node, _by_agency(question), visit.person.actor)
     worst = sorted(late["rows"], key=lambda row: -row["sent"]["late"])[:LATE] if late else []
     return visit.render(
         "reports.html",
@@ -75,7 +75,7 @@ def _required(visit: Visit) -> ReportShape:
     question, problem = _question(visit)
     if problem is not None:
         raise Refusal(problem.code, where=problem.where, detail=problem.detail)
-    return counted(visit.node, question, visit.person.name)
+    return counted(visit.node, question, visit.person.actor)
 
 
 def _question(visit: Visit) -> tuple[ReportQuestion, Finding | None]:

@@ -60,6 +60,16 @@ DELIVERY_EVENTS: Final[Mapping[Event, str]] = {
     Event.RESEND: "delivery.resent",
 }
 
+OF_CONSOLE: Final = "person:"  # before the name of an account of the console
+
+
+def operator_actor(name: str) -> str:
+    """The actor of what is done to a node: an account of its machine, or a person of the console, who comes with
+    :data:`OF_CONSOLE` before the name. These are two lists of names: whoever makes an account ``root`` of the console
+    is not the machine's. No account of a machine has a colon in its name."""
+    return name if name.startswith(OF_CONSOLE) else f"operator:{name}"
+
+
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # keys come sorted
 
 
@@ -69,8 +79,8 @@ class Entry:
 
     ``envelope`` is the SHA-256 of the document in hex. ``before`` and ``after`` are delivery states, empty
     where nothing changed. ``at`` is when it was done, by the node's clock, and need not be unique. ``actor`` is a peer,
-    ``operator:NAME`` or ``node``. ``detail`` holds ids and numbers only. ``facts`` are what else the rows follow from
-    (:mod:`edxml_router.core.delivery.entries.facts`): values of JSON by name.
+    ``operator:NAME``, ``person:NAME`` or ``node``. ``detail`` holds ids and numbers only. ``facts`` are what else the
+    rows follow from (:mod:`edxml_router.core.delivery.entries.facts`): values of JSON by name.
     """
 
     at: datetime

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from edxml_router.core.delivery.journal import JOURNAL_READ, Entry
+from edxml_router.core.delivery.journal import JOURNAL_READ, Entry, operator_actor
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Finding, Trouble
 from edxml_router.wiring.reading import ReadableDatabase
@@ -65,7 +65,7 @@ def _note(asked: ReadableDatabase, reader: str, command: str, conditions: Mappin
         if value not in (None, "", False):
             words.append(f"{name}={'…' if name == _FREE else _word(value)}")
     told = Detail("{question}: {count} told", question=" ".join(words)[:_LONGEST], count=number)
-    asked.note(lambda now: Entry(now, JOURNAL_READ, actor=f"operator:{reader}", detail=told))
+    asked.note(lambda now: Entry(now, JOURNAL_READ, actor=operator_actor(reader), detail=told))
 
 
 def _word(value: object) -> str:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, cast
 
-from edxml_router.core.problems import Trouble
+from edxml_router.core.delivery.journal import OF_CONSOLE
+from edxml_router.core.problems import Setback, Trouble
 from edxml_router.observe import events
 from edxml_router.ports.ledger import Book
 from edxml_router.services import operator
@@ -75,7 +76,7 @@ def run_next_job(node: StoredNode, ending: Callable[[], bool] = lambda: False) -
             _let_go(node, job, runner)
             return False
         batch = numbers[place : place + BATCH]
-        if not _step(node, job, runner, batch):
+        if not _steps(node, job, runner, batch):
             return True  # stopped, or another has it: what is left is not ours
         place += len(batch)
     with node.ledger.book() as book:
@@ -85,6 +86,21 @@ def run_next_job(node: StoredNode, ending: Callable[[], bool] = lambda: False) -
 
 class _LostError(Exception):
     """The job is no longer ours; raised to undo the batch."""
+
+
+def _steps(node: StoredNode, job: BulkJob, runner: str, batch: Sequence[int]) -> bool:
+    """A batch; where it fails by a mistake of ours, one by one, so that a single delivery holds up neither the others
+    nor all jobs behind this one. Raises Setback."""
+    try:
+        return _step(node, job, runner, batch)
+    except Setback:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, the log tells, and the others go on
+        if len(batch) > 1:
+            return all(_steps(node, job, runner, [one]) for one in batch)
+        events.defect("bulk", error)
+    with node.ledger.book() as book:  # left as it is, and counted among those that were
+        return jobs.step_job(book.connection, job.id, runner, 1, 0, datetime.now(UTC))
 
 
 def _step(node: StoredNode, job: BulkJob, runner: str, batch: Sequence[int]) -> bool:
@@ -98,7 +114,7 @@ def _step(node: StoredNode, job: BulkJob, runner: str, batch: Sequence[int]) -> 
     if job.approver:
         reason += f", approved by {job.approver}"
     try:
-        operator.perform(node, job.act, batch, job.person, reason, keep)
+        operator.perform(node, job.act, batch, OF_CONSOLE + job.person, reason, keep)
     except _LostError:
         return False
     return True

@@ -25,6 +25,7 @@ from edxml_router.core.delivery.halts import (
     Halt,
     StandingHalt,
 )
+from edxml_router.core.delivery.journal import operator_actor
 from edxml_router.core.delivery.lifecycle import Event, State
 from edxml_router.core.delivery.moves import change
 from edxml_router.core.delivery.values import Delivery
@@ -95,7 +96,7 @@ def add_halt(node: Node, halt: Halt, advance: Advance) -> StandingHalt:
 
 def release_halt(node: Node, number: int, operator: str, reason: str, advance: Advance) -> StandingHalt:
     """End it, and let go on what it has stopped, in order. What another halt names is stopped again by that."""
-    actor, now = f"operator:{operator}", node.now()
+    actor, now = operator_actor(operator), node.now()
     with node.ledger.book() as book:
         halt = book.halts.end(number, now)
         if halt is None or halt.released_at is None:

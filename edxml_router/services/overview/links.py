@@ -13,6 +13,7 @@ from datetime import datetime
 
 from edxml_router.config import Settings
 from edxml_router.core.delivery.halts import Halt, StandingHalt
+from edxml_router.core.delivery.journal import operator_actor
 from edxml_router.core.link.route import Route
 from edxml_router.core.problems import Trouble
 from edxml_router.credentials import endings
@@ -80,7 +81,7 @@ def would_halt(node: StoredNode, settings: Settings, typed: str, person: str, re
 def way_halt(node: StoredNode, settings: Settings, typed: str, person: str, reason: str) -> Halt:
     """The halt that this is. Raises Refusal EDX606 for a way that is not there."""
     route = named_route(node.ledger.views, settings, typed)
-    return Halt("", "", route, "", node.now(), f"operator:{person}", reason.strip())
+    return Halt("", "", route, "", node.now(), operator_actor(person), reason.strip())
 
 
 def release_way(node: StoredNode, number: int, person: str, reason: str) -> StandingHalt:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from edxml_router.core.delivery.journal import OF_CONSOLE
+
 CLERK: Final = "clerk"  # of an office: its letters
 OPERATOR: Final = "operator"  # of the node: links, queues, acts on deliveries
 AUDITOR: Final = "auditor"  # reads everything, changes nothing
@@ -36,7 +38,7 @@ class Person:
     @property
     def actor(self) -> str:
         """As the journal names them."""
-        return f"person:{self.name}"
+        return OF_CONSOLE + self.name
 
     @property
     def shown(self) -> str:

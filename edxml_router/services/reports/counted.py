@@ -1,6 +1,6 @@
 """Reports for a page: counted one at a time, and kept while the journal is the same and for the same hour.
 
-    made = counted(node, question, "lan")
+    made = counted(node, question, "person:lan")
 
 To count reads the whole journal. What is late changes with time, so that a figure is an hour old at most. Who asked is
 an entry of the journal, once for each time that was counted. Raises Setback EDX626 while another report is counted, and
@@ -27,7 +27,7 @@ _kept: Final[OrderedDict[tuple[object, ...], ReportShape]] = OrderedDict()
 
 
 def counted(node: StoredNode, question: ReportQuestion, reader: str) -> ReportShape:
-    """See the module. ``reader``: the account of the person who asks."""
+    """See the module. ``reader``: the person who asks, as the journal names them."""
     views = node.ledger.views
     mark = views.checkpoint(None)
     hour = question.counted_at.replace(minute=0, second=0, microsecond=0)

@@ -277,7 +277,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "CertificateVerification.journal_stamped_at": "When entries, root and cosignatures existed, by a time stamp authority; null without a stamp that was verified.",
         "CertificateVerification.witnesses": "Journals whose keys have cosigned the root, of those that were given.",
         "CertificateVerification.signer": "The subject of the certificate that signed; null where it does not hold.",
-        "CertifiedEntry.actor": "By whom: a peer, `operator:NAME` or `node`; may be empty.",
+        "CertifiedEntry.actor": "By whom: a peer, `operator:NAME`, `person:NAME` or `node`; may be empty.",
         "CertifiedEntry.file": "Its file in the certificate.",
         "CertifiedEntry.position": "Its place in the log.",
         "Change.outcome": "Of all its deliveries: `open`, `confirmed`, `failed`, `mixed`, `empty`.",
@@ -297,7 +297,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "ConformanceCase.remedy_vi": "What helps, in Vietnamese; null when the rule is held.",
         "ConformanceCase.side": "Whether the tested system `receives` or `sends` what it is about.",
         "Damage.where": "The entry, the place in the log, or the checkpoint.",
-        "Entry.actor": "By whom: a peer, `operator:NAME` or `node`.",
+        "Entry.actor": "By whom: a peer, `operator:NAME`, `person:NAME` or `node`.",
         "Entry.digest": "SHA-256 of the envelope that it is about; null where it is about none.",
         "Expected.expected": "What should be there.",
         "Expiry.kind": "What holds: `anchor`, `intermediate`, `own`, `neighbour`, `vouching`, `broker`, `signer`, `list`,"
