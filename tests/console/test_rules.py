@@ -9,10 +9,12 @@ import pytest
 
 from edxml_router.core.problems import Refusal
 from edxml_router.services.people import accounts as people
-from edxml_router.services.people import approvals
+from edxml_router.services.people import approvals, passwords
+from edxml_router.services.people.accounts import NewPerson
 from edxml_router.services.people.roles import Person
+from edxml_router.store.people import accounts as rows
 from edxml_router.store.people import approvals as table
-from tests.console.browsing import Browser, Consoled
+from tests.console.browsing import PASSWORD, Browser, Consoled
 
 
 @pytest.fixture
@@ -116,6 +118,44 @@ def test_an_approval_runs_out_and_questions_are_bounded(world: Consoled) -> None
         past = ledger.clock.now() - timedelta(seconds=1)
         book.connection.execute(table.approvals.update().where(table.approvals.c.id == row.id).values(expires_at=past))
     assert approvals.approved(ledger, settings, nam, "redrive", row.digest, "") is None
+
+
+def test_one_administrator_with_two_accounts_is_no_second_person(world: Consoled) -> None:
+    ledger, settings = world.worker.ledger, world.settings()
+    for name in ("mot", "hai"):
+        people.add_person(ledger, settings, NewPerson(name, ("operator",)), PASSWORD, "person:sep")
+    one, two, chief, other = (
+        Person(name, frozenset({role}))
+        for name, role in (("mot", "operator"), ("hai", "operator"), ("sep", "administrator"), ("xa-la", "operator"))
+    )
+    digest = approvals.selection_digest(["both"])
+    assert approvals.approved(ledger, settings, one, "redrive", digest, "both") is None
+    [number] = [row.id for row in approvals.questions(ledger) if row.digest == digest]
+    for decider in (two, chief):
+        with pytest.raises(Refusal, match=r"EDX438.*in hand"):
+            approvals.decide_question(ledger, decider, number, yes=True)
+    with pytest.MonkeyPatch.context() as patched:  # a day later whoever reads the journal has seen it
+        patched.setattr(approvals, "APART", timedelta(0))
+        later = approvals.selection_digest(["later"])
+        assert approvals.approved(ledger, settings, one, "redrive", later, "later") is None
+        [late] = [row.id for row in approvals.questions(ledger) if row.digest == later]
+        approvals.decide_question(ledger, two, late, yes=True)
+    approvals.decide_question(ledger, other, number, yes=True)
+    assert approvals.approved(ledger, settings, one, "redrive", digest, "both") == "xa-la"
+
+
+def test_a_password_that_is_replaced_while_it_is_tried_is_wrong(world: Consoled) -> None:
+    name, plain = world.person("dang-thu", "operator"), passwords.is_password
+
+    def replaced(hashed: str, given: str) -> bool:
+        right = plain(hashed, given)
+        with world.worker.ledger.book() as book:
+            rows.alter(book.connection, name, {"password": passwords.hashed_password("another")})
+        return right
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("edxml_router.services.people.signing_in.passwords.is_password", replaced)
+        assert world.browser().sign_in(name).status_code == 401
 
 
 def test_questions_are_decided_on_their_page(world: Consoled) -> None:

@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from edxml_router.config import Settings
-from edxml_router.core.delivery.journal import Entry
+from edxml_router.core.delivery.journal import OF_CONSOLE, Entry
 from edxml_router.core.detail import Detail
 from edxml_router.core.problems import Refusal
+from edxml_router.services.people.accounts import ADDED, GIVEN_PASSWORD, GIVEN_ROLES, UNENROLLED
 from edxml_router.services.people.roles import ADMINISTRATOR, OPERATOR, Person
 from edxml_router.services.people.signing_in import console_of
 from edxml_router.store.ledger import SqlLedger
@@ -34,6 +36,9 @@ REFUSED: Final = "approval.refused"
 USED: Final = "approval.used"
 DECIDERS: Final = frozenset({OPERATOR, ADMINISTRATOR})
 MOST_WAITING: Final = 20  # questions of one person
+APART_HOURS: Final = 24
+APART: Final = timedelta(hours=APART_HOURS)  # so long what an administrator does to accounts is there to be seen
+_READ: Final = 2000  # entries of one kind
 
 
 def needs_second_person(settings: Settings, act: str) -> bool:
@@ -72,6 +77,7 @@ def approved(ledger: SqlLedger, settings: Settings, person: Person, act: str, di
 def decide_question(ledger: SqlLedger, person: Person, number: int, *, yes: bool) -> None:
     """Say yes or no to what another person has asked."""
     now = ledger.clock.now()
+    hands = _hands(ledger, now - APART)
     with ledger.book() as book:
         row = approvals.question(book.connection, number)
         if row is None or row.expires_at <= now:
@@ -80,6 +86,9 @@ def decide_question(ledger: SqlLedger, person: Person, number: int, *, yes: bool
             raise Refusal("EDX438", where=str(number), detail=Detail("who asks does not approve"))
         if not person.has(*DECIDERS):
             raise Refusal("EDX438", where=str(number))
+        if yes and hands(person.actor) & hands(OF_CONSOLE + row.asked_by):
+            detail = Detail("within {hours} hours one person has had both accounts in hand", hours=APART_HOURS)
+            raise Refusal("EDX438", where=str(number), detail=detail)
         decision = "approved" if yes else "refused"
         if not approvals.settle_question(book.connection, number, person.name, decision, now):
             raise Refusal("EDX606", where=str(number), detail=Detail("it is decided already"))
@@ -87,6 +96,21 @@ def decide_question(ledger: SqlLedger, person: Person, number: int, *, yes: bool
         entry = Entry(now, event, recipient=f"person:{row.asked_by}", actor=person.actor,
                       detail=_told(number, row.act, row.digest))  # fmt: skip
         book.journal.note([entry])
+
+
+def _hands(ledger: SqlLedger, since: datetime) -> Callable[[str], set[str]]:
+    """In whose hands an account has been since then: its owner's, and those of whoever made it, or gave it a password
+    or roles. One administrator who makes two accounts, or one to ask with, is not two persons. From the command line
+    it is somebody else, who needs no approval there. Raises Refusal EDX438 where too much was changed to tell."""
+    found: dict[str, set[str]] = {}
+    for event in (ADDED, GIVEN_PASSWORD, GIVEN_ROLES, UNENROLLED):
+        entries = [line.entry for line in ledger.views.lines(event=event, since=since, limit=_READ)]
+        if len(entries) == _READ:
+            raise Refusal("EDX438", detail=Detail("more than {most} accounts were changed lately", most=_READ))
+        for entry in entries:
+            if entry.actor.startswith(OF_CONSOLE):
+                found.setdefault(entry.recipient, set()).add(entry.actor)
+    return lambda actor: {actor} | found.get(actor, set())
 
 
 def questions(ledger: SqlLedger) -> Sequence[ApprovalRow]:

@@ -78,6 +78,8 @@ def sign_in(ledger: SqlLedger, settings: Settings, attempts: Attempts, given: Si
     now = ledger.clock.now()
     with ledger.book() as book:
         row = accounts.held(book.connection, name)
+        # While it was computed somebody may have given the account another password, and ended its sessions.
+        right = right and row is not None and found is not None and row.password == found.password
         reason, entries, values = _judged(console, row, given, now, key, right=right)
         if row is not None and values:
             accounts.alter(book.connection, row.name, values)
