@@ -20,6 +20,7 @@ from edxml_router.core.problems import Finding
 from edxml_router.services.bulk.running import run_next_job
 from edxml_router.services.people import approvals
 from edxml_router.services.people.roles import AUDITOR, OPERATOR, Person
+from edxml_router.store.bulk.jobs import bulk_jobs
 from tests.console.browsing import PASSWORD, Browser, Consoled
 from tests.gateway.world import digest
 
@@ -242,6 +243,9 @@ def test_a_second_person_approves_where_the_settings_ask_for_one(tmp_path: Path)
         deciding = Person("second", frozenset({OPERATOR}))
         [question] = approvals.questions(world.worker.ledger)
         approvals.decide_question(world.worker.ledger, deciding, question.id, yes=True)
+        with world.worker.ledger.book() as book:  # the second person took some hours
+            made_at = world.worker.ledger.clock.now() - timedelta(hours=5)
+            book.connection.execute(bulk_jobs.update().values(made_at=made_at))
         assert "note" not in asking.post(place, {}).headers["location"]
         assert run_next_job(world.worker)
         assert "Approved by" in second.get(place.removesuffix("/begin")).text

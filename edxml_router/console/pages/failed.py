@@ -20,7 +20,7 @@ from edxml_router.core.delivery.values import Delivery
 from edxml_router.core.problems import PROBLEMS, Finding
 from edxml_router.services.bulk import jobs
 from edxml_router.services.bulk.given import BulkJob, CauseGroup, JobState
-from edxml_router.services.bulk.jobs import ACTS, PREPARED_MINUTES, begun_jobs
+from edxml_router.services.bulk.jobs import ACTS, begun_jobs, prepared_age
 from edxml_router.services.bulk.listing import Listed, list_matching
 from edxml_router.services.bulk.wishes import FIELDS, SHOWN, Wish, read_wish
 from edxml_router.services.people.roles import AUDITOR, OPERATOR
@@ -109,7 +109,7 @@ def _shown(visit: Visit, found: BulkJob) -> dict[str, object]:
         "running": found.state is JobState.BEGUN,
         "mine": found.person == visit.person.name,
         "may_act": visit.person.has(OPERATOR),
-        "minutes": PREPARED_MINUTES,
+        "minutes": int(prepared_age(visit.settings).total_seconds()) // 60,
     }
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from edxml_router.config import Settings
@@ -24,13 +24,13 @@ from edxml_router.services import operator
 from edxml_router.services.bulk.wishes import Wish, choice_of
 from edxml_router.services.people.approvals import approved, selection_digest
 from edxml_router.services.people.roles import Person
+from edxml_router.services.people.signing_in import console_of
 from edxml_router.store.bulk import choosing, jobs
 from edxml_router.store.bulk.jobs import PREPARED_AGE, BulkJob, JobState
 from edxml_router.store.ledger import SqlLedger
 
 MOST: Final = 50_000  # deliveries of one job
 BATCH: Final = 200  # in one transaction
-PREPARED_MINUTES: Final = int(PREPARED_AGE.total_seconds()) // 60
 ACTS: Final = (Event.RETRY, Event.RESEND, Event.HOLD, Event.RELEASE, Event.CANCEL)
 # The acts for which a second person may be asked, as console.four_eyes calls them.
 _AGAIN: Final = (Event.RETRY, Event.RESEND, Event.RELEASE)
@@ -93,7 +93,8 @@ def prepare(
             else:
                 impossible[Finding(finding.code, "", finding.detail)] += 1
     with ledger.book() as book:
-        number = jobs.add_job(book.connection, act, person, reason.strip()[:400], wish.query, possible, now)
+        number = jobs.add_job(book.connection, act, person, reason.strip()[:400], wish.query, possible, now,
+                              prepared_age(settings))  # fmt: skip
     return Prepared(standing_job(ledger, number), impossible)
 
 
@@ -104,6 +105,8 @@ def begin(ledger: SqlLedger, settings: Settings, number: int, person: Person, no
     job = standing_job(ledger, number)
     if job.person != person.name:
         raise Refusal("EDX811", where=Detail("job {number}", number=number), detail=job.person)
+    if now - job.made_at > prepared_age(settings):  # before an approval is used up for it
+        raise Refusal("EDX811", where=Detail("job {number}", number=number))
     approver = ""
     if (asked := SECOND_PERSON.get(job.act)) is not None and job.state is JobState.PREPARED:
         # Of the job and its very numbers: an approval is for nothing else.
@@ -114,10 +117,16 @@ def begin(ledger: SqlLedger, settings: Settings, number: int, person: Person, no
             return None
         approver = answer
     with ledger.book() as book:
-        begun = jobs.begin_job(book.connection, number, approver, now)
+        begun = jobs.begin_job(book.connection, number, approver, now, prepared_age(settings))
     if not begun:
         raise Refusal("EDX811", where=Detail("job {number}", number=number))
     return standing_job(ledger, number)
+
+
+def prepared_age(settings: Settings) -> timedelta:
+    """How long a job that is prepared can be begun: where a second person may be asked, as long as that may take."""
+    console = console_of(settings)
+    return max(PREPARED_AGE, console.approval_time) if console.four_eyes else PREPARED_AGE
 
 
 def stop(ledger: SqlLedger, number: int, person: str, now: datetime) -> BulkJob:

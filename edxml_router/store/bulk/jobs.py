@@ -95,10 +95,17 @@ _BEGUN: Final = bulk_jobs.c.state == JobState.BEGUN
 
 
 def add_job(
-    connection: Connection, act: Event, person: str, reason: str, wish: str, numbers: Sequence[int], now: datetime
+    connection: Connection,
+    act: Event,
+    person: str,
+    reason: str,
+    wish: str,
+    numbers: Sequence[int],
+    now: datetime,
+    age: timedelta = PREPARED_AGE,
 ) -> int:
-    """Keep a new one; its number. What nobody began in time, and the oldest that have ended, are forgotten."""
-    old = update(bulk_jobs).where(bulk_jobs.c.state == JobState.PREPARED, bulk_jobs.c.made_at < now - PREPARED_AGE)
+    """Keep a new one; its number. What nobody began within ``age``, and the oldest that have ended, are forgotten."""
+    old = update(bulk_jobs).where(bulk_jobs.c.state == JobState.PREPARED, bulk_jobs.c.made_at < now - age)
     connection.execute(old.values(state=JobState.STOPPED.value, ended_at=now, numbers=b""))
     # Never the newest one: SQLite would give its number again, and somebody may have its page open still.
     newest = select(func.max(bulk_jobs.c.id)).scalar_subquery()
@@ -120,11 +127,13 @@ def add_job(
     return int(connection.execute(insert(bulk_jobs).returning(bulk_jobs.c.id), values).scalar_one())
 
 
-def begin_job(connection: Connection, number: int, approver: str, now: datetime) -> bool:
+def begin_job(
+    connection: Connection, number: int, approver: str, now: datetime, age: timedelta = PREPARED_AGE
+) -> bool:
     """Let it have its turn; False where it is not there any more, or was begun before."""
     change = (
         update(bulk_jobs)
-        .where(_ID, bulk_jobs.c.state == JobState.PREPARED, bulk_jobs.c.made_at >= now - PREPARED_AGE)
+        .where(_ID, bulk_jobs.c.state == JobState.PREPARED, bulk_jobs.c.made_at >= now - age)
         .values(state=JobState.BEGUN.value, begun_at=now, approver=approver)
     )
     return bool(connection.execute(change, {"which": number}).rowcount)
