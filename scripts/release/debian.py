@@ -35,6 +35,11 @@ PLACES: Final = {
     "etc/sysusers.d": "usr/lib/sysusers.d",
     "etc/tmpfiles.d": "usr/lib/tmpfiles.d",
 }
+SHELLS: Final = {
+    "bash": f"usr/share/bash-completion/completions/{NAME}",
+    "zsh": f"usr/share/zsh/vendor-completions/_{NAME}",
+    "fish": f"usr/share/fish/vendor_completions.d/{NAME}.fish",
+}
 DESCRIPTION: Final = """message router for electronic documents between agencies (edXML)
  A node of a tree of exchange nodes: it checks the structure, the signature and
  the authority of electronic documents (edXML, QCVN 102:2016), passes them on
@@ -111,6 +116,21 @@ def documents(tree: Path, sbom: Path, lock: Path) -> None:
     shutil.copy(ROOT / "scripts" / "release" / "debian" / "lintian-overrides", overrides / NAME)
 
 
+def manuals(tree: Path) -> None:
+    """Pages for man in both languages, and what shells complete by."""
+    command = Path(sys.executable).with_name(NAME)
+    for language, place in (("en", "usr/share/man/man1"), ("vi", "usr/share/man/vi/man1")):
+        folder = tree / place
+        told(command, "--lang", language, "manual", folder)
+        for page in sorted(folder.iterdir()):
+            with gzip.GzipFile(f"{page}.gz", "wb", 9, mtime=0) as file:
+                file.write(page.read_bytes())
+            page.unlink()
+    for shell, place in SHELLS.items():
+        (tree / place).parent.mkdir(parents=True, exist_ok=True)
+        (tree / place).write_text(told(command, "completion", shell) + "\n", encoding="utf-8")
+
+
 def control(tree: Path) -> None:
     folder = tree / "DEBIAN"
     folder.mkdir()
@@ -160,6 +180,7 @@ def main() -> int:
         environment(tree, wheel, lock)
         service(tree)
         documents(tree, sbom, lock)
+        manuals(tree)
         control(tree)
         settle(tree, int(os.environ["SOURCE_DATE_EPOCH"]))
         subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z3", "--build", tree, folder], check=True)
