@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DatabaseError
@@ -53,6 +54,12 @@ def _settled_heap() -> None:
     one full collection of it would be charged to whatever is judged or measured at that moment."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _log_beside_the_output() -> None:
+    """Where a node runs in a thread here, its log must not come between what a command prints to standard output."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.__stderr__))
 
 
 @pytest.fixture(scope="session", autouse=True)

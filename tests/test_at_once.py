@@ -26,6 +26,7 @@ from edxml_router.observe.orders import Orders
 from edxml_router.ports.transport import Handover, Parcel
 from edxml_router.stages.acceptance.submission import Submission
 from edxml_router.stages.forwarding import sending
+from edxml_router.stages.rulesets.keeping import keep_rules
 from edxml_router.wiring.composition import open_worker
 from tests.clocks import Moved
 from tests.contract.hubs import parcel
@@ -76,6 +77,7 @@ def test_two_commits_take_a_batch_through_a_node(nodes: Nodes, watched: Meddler)
     letters = [letter(nodes, ["H01"], sender="H53", number=number) for number in range(1, 4)]
     digests = send_up(nodes, *letters)
     nodes[NATION].node.filled_at = nodes.clock.now()  # how much lies where was asked for a moment ago
+    keep_rules(nodes[NATION].node, nodes.clock.now())  # once, before the first decision by them
     watched.calls.clear()
     take_in(nodes, NATION)
     calls = [call for call in watched.calls if not call.endswith((" take", " stage", " give_back"))]

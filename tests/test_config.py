@@ -370,8 +370,8 @@ def test_removing_the_marks_of_the_example_makes_settings_of_all_lines(tmp_path:
     text = re.sub(r"(?ms)^\[axis[].].*?(?=^\[+(?!axis))", "", text)  # in the place of [parent], not beside it
     # Each hub is of one kind only, and the files that are named are not there.
     text = re.sub(r'(?m)^(path = "hub"|attach = .*)$', r"#\1", text)
-    text = re.sub(r'(?m)^\w+ = "[\w-]+(\.\w+)?\.(pem|password|secret|csv)"$|^(tls_)?crls = .*$', "", text)
-    unset = "catalogue|extra|server_name|name = \"h53-31\"|codes|system_id|folder|webhook|keys"
+    text = re.sub(r'(?m)^\w+ = "[\w-]+(\.\w+)?\.(pem|password|secret|csv|key)"$|^(tls_)?crls = .*$', "", text)
+    unset = "catalogue|extra|server_name|name = \"h53-31\"|codes|system_id|folder|webhook|keys|user"
     text = re.sub(rf"(?m)^({unset})( = .*)?$", "", text)
     text = text.replace("[[children]]", '[[children]]\nname = "child"').replace(
         'host = "mq.example.vn"', 'host = "mq.example.vn"\npassword_file = "secret"'

@@ -57,10 +57,10 @@ def plan(session: Session, listed: bool, limit: int, as_json: bool) -> None:
 @json_option
 @pass_session
 def run(session: Session, yes: bool, as_json: bool) -> None:
-    """Remove what is over, after showing what that is: bodies, and what people wrote.
+    """Remove what is over, after showing what that is.
 
-    It asks before it begins. The node goes on working. Broken off, what was removed stays removed, and the next run
-    goes on with the rest.
+    Bodies, and what people wrote. It asks before it begins. The node goes on working. Broken off, what was removed
+    stays removed, and the next run goes on with the rest.
     """
     with node_of(session.settings()) as node:
         running.require_rule(node)

@@ -101,7 +101,10 @@ def lock(session: Session, name: str) -> None:
 @click.option("--second-factor", is_flag=True, help="Take the lost authenticator away, too.")
 @pass_session
 def unlock(session: Session, name: str, second_factor: bool) -> None:
-    """Let NAME sign in again: after failures, a lock, or a long absence."""
+    """Let NAME sign in again.
+
+    After failures, a lock, or a long absence.
+    """
     with ledger_of(session.settings()) as ledger:
         accounts.unlock_person(ledger, name, _actor())
         if second_factor:
