@@ -49,6 +49,8 @@ class Credentials:
 @pytest.fixture(scope="module")
 def credentials(links_pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Credentials:
     now = datetime.now(UTC)
+    # In a copy of the broker's authority, since each module that has this fixture issues its own there.
+    pki = shutil.copytree(links_pki, tmp_path_factory.mktemp("tls") / "pki")
     elsewhere = tmp_path_factory.mktemp("strangers") / "pki"
     trial_authority.init(elsewhere, now)
     folder = tmp_path_factory.mktemp("files")
@@ -56,12 +58,10 @@ def credentials(links_pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Cr
     password.touch(mode=0o600)
     password.write_text(PASSWORD)
     return Credentials(
-        links_pki,
-        trial_authority.issue_node(links_pki, "child-a", now),
+        pki,
+        trial_authority.issue_node(pki, "child-a", now),
         trial_authority.issue_node(elsewhere, "child-a", now),
-        trial_authority.issue_node(
-            links_pki, "late", now - timedelta(days=trial_authority.LEAF_DAYS + 1), ["127.0.0.1"]
-        ),
+        trial_authority.issue_node(pki, "late", now - timedelta(days=trial_authority.LEAF_DAYS + 1), ["127.0.0.1"]),
         folder,
     )
 
