@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Final, Literal
 
 from edxml_router.core.detail import Detail
-from edxml_router.core.problems import Refusal, Setback
+from edxml_router.core.problems import Finding, Refusal, Setback
 from edxml_router.core.wording import in_words
 
 SECONDS: Final = 20.0
@@ -63,15 +63,17 @@ class MailServer:
     ) -> None:
         self._close()
 
-    def send(self, message: EmailMessage, addresses: Sequence[str]) -> None:
-        """To these; one address that is refused does not keep the message from the others, and is told all the same."""
+    def send(self, message: EmailMessage, addresses: Sequence[str]) -> Finding | None:
+        """To these. One address that is refused does not keep the message from the others: it is what is returned, and
+        the message was sent all the same."""
         assert self._server is not None  # noqa: S101  # within the block
         try:
             refused = self._server.send_message(message, to_addrs=list(addresses))
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise self._setback(error) from error
         for address, (status, answer) in refused.items():
-            raise Setback("EDX718", where=address, detail=_answered(status, answer))
+            return Finding("EDX718", address, _answered(status, answer))
+        return None
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()

@@ -109,6 +109,15 @@ class MailServer:
 
     taken: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
     refusing: str = ""
+    unknown: str = ""
+
+    async def handle_RCPT(  # noqa: N802  # its name in the library
+        self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        if address == self.unknown:
+            return "550 unknown"
+        envelope.rcpt_tos.append(address)
+        return "250 known"
 
     async def handle_DATA(  # noqa: N802  # its name in the library
         self, _server: Any, _session: Any, envelope: Envelope
@@ -231,6 +240,29 @@ def test_a_mail_server_that_is_away_is_doctors_business_and_told_later(node: One
     assert len(server.taken) == 1
     [row] = [row for row in rows(node.call("doctor", "--json")) if row["check"] == "alerts"]
     assert row["result"] == "ok"
+
+
+def test_who_is_refused_keeps_the_others_from_nothing_and_brings_them_nothing_twice(
+    node: OneNode, server: MailServer, port: int
+) -> None:
+    server.unknown = "phong@example.vn"
+    looks(AlertTelling(settings_of(node, by_mail(port)), AlertMemory()), 4, NOW)
+    assert [to for to, _ in server.taken] == [["truc@example.vn"]]
+    [row] = [row for row in rows(node.call("doctor", "--json")) if row["check"] == "alerts"]
+    assert (row["problem"]["code"], row["problem"]["where"]) == ("EDX718", "phong@example.vn")
+
+
+def test_a_list_that_fails_on_one_way_comes_once_on_the_other(
+    node: OneNode, server: MailServer, port: int, receiver: Receiver
+) -> None:
+    more = f'overdue = "00:00"\nwebhook = "{receiver.url}"\n[webhooks]\nnetworks = ["127.0.0.0/8"]'
+    settings = settings_of(node, by_mail(port, more))
+    node.send("05-QD-UBND", ["H53.01"])
+    node.work()
+    receiver.status = 500
+    looks(AlertTelling(settings, AlertMemory()), 3, datetime.now(UTC) + 9 * DAY)
+    lists = [message for _, message in server.taken if "quá hạn" in str(message["Subject"])]
+    assert len(lists) == 1
 
 
 def test_what_the_server_refuses_is_told_in_its_words(node: OneNode, server: MailServer, port: int) -> None:

@@ -30,12 +30,13 @@ def try_alerts(settings: Settings, now: datetime) -> Iterator[tuple[str, Finding
 
 
 def _mailed(settings: Settings, words: str, now: datetime) -> Finding | None:
+    to = settings.alerts.mail
     try:
         with opened_mail(settings) as server:
-            server.send(mail_message(settings, settings.alerts.mail, words, words + "\n", now), settings.alerts.mail)
+            found = server.send(mail_message(settings, to, words, words + "\n", now), to)
     except Trouble as trouble:
         return trouble.finding
-    return None
+    return found
 
 
 def _called(settings: Settings, words: str, now: datetime) -> Finding | None:

@@ -39,6 +39,7 @@ from edxml_router.services.overview.values import Overview
 from edxml_router.wiring.own_ledger import open_ledger
 
 _OFFICE: Final = "office "  # before a name, among the ways that fail
+_LIST: Final = "overdue by "  # before a way
 
 
 class AlertTelling:
@@ -72,26 +73,29 @@ class AlertTelling:
             tidings = choose_tidings(known, overview, before, now, self.settings.alerts.remind)
             if not tidings.any:
                 continue
-            with self._noted(way, now):
-                tell(tidings, now)
+            with self._noted(way, now) as partly:
+                partly.append(tell(tidings, now))
                 self.memory.known[way] = tidings.known
                 alert_events.alert_told(way, len(tidings.new), len(tidings.over))
 
-    def _ways(self) -> dict[str, Callable[[Tidings, datetime], None]]:
+    def _ways(self) -> dict[str, Callable[[Tidings, datetime], Finding | None]]:
         alerts = self.settings.alerts
-        ways: dict[str, Callable[[Tidings, datetime], None]] = {}
+        ways: dict[str, Callable[[Tidings, datetime], Finding | None]] = {}
         if alerts.mail:
             ways[MAIL] = self._mail
         if alerts.webhook is not None:
             ways[WEBHOOK] = self._call
         for gone in [way for way in self.memory.known if way not in ways]:
             del self.memory.known[gone]
+        for gone in [way for way in self.memory.failed if way.removeprefix(_LIST) in (MAIL, WEBHOOK)]:
+            if gone.removeprefix(_LIST) not in ways or (gone.startswith(_LIST) and alerts.overdue is None):
+                del self.memory.failed[gone]
         return ways
 
-    def _mail(self, tidings: Tidings, now: datetime) -> None:
+    def _mail(self, tidings: Tidings, now: datetime) -> Finding | None:
         settings = self.settings
         head, body = alert_subject(settings, tidings), alert_text(settings, tidings, now)
-        self._send(settings.alerts.mail, head, body, now)
+        return self._send(settings.alerts.mail, head, body, now)
 
     def _call(self, tidings: Tidings, now: datetime) -> None:
         post_alert(self.settings, alert_body(self.settings, tidings, now), now)
@@ -112,13 +116,17 @@ class AlertTelling:
     def _list(self, found: OverdueMail, now: datetime) -> None:
         head, body = overdue_words(self.settings, found, now)
         alerts = self.settings.alerts
-        with self._noted("overdue", now):
-            if alerts.mail:
-                self._send(alerts.mail, head, body, now)
-            if alerts.webhook is not None:
+        # Once a day on each way; where one fails, the other must not have it again and again.
+        today = now.astimezone(VIETNAM).date()
+        if alerts.mail:
+            with self._noted(_LIST + MAIL, now) as partly:
+                partly.append(self._send(alerts.mail, head, body, now))
+                self.memory.overdue_on = today
+        if alerts.webhook is not None:
+            with self._noted(_LIST + WEBHOOK, now):
                 data = {"node": self.settings.node.name, "overdue": found.count, "text": body}
                 post_alert(self.settings, typed_body("node.overdue", data, now), now)
-            self.memory.overdue_on = now.astimezone(VIETNAM).date()
+                self.memory.overdue_on = today
 
     def _offices(self, now: datetime) -> None:
         wanted = {office.name: office.email for office in self.settings.offices if office.email}
@@ -137,21 +145,24 @@ class AlertTelling:
             self.memory.offices[name] = before
             if not waiting.has_news_since(before):
                 continue
-            with self._noted(_OFFICE + name, now):
-                self._send([address or ""], *arrival_words(self.settings, name, waiting.count), now)
+            with self._noted(_OFFICE + name, now) as partly:
+                partly.append(self._send([address or ""], *arrival_words(self.settings, name, waiting.count), now))
                 self.memory.offices[name] = waiting
                 alert_events.alert_told(_OFFICE + name, waiting.count, 0)
 
-    def _send(self, addresses: tuple[str, ...] | list[str], head: str, body: str, now: datetime) -> None:
+    def _send(self, addresses: tuple[str, ...] | list[str], head: str, body: str, now: datetime) -> Finding | None:
         with opened_mail(self.settings) as server:
-            server.send(mail_message(self.settings, addresses, head, body, now), addresses)
+            return server.send(mail_message(self.settings, addresses, head, body, now), addresses)
 
     @contextmanager
-    def _noted(self, way: str, now: datetime) -> Iterator[None]:
-        """What keeps somebody from being told is remembered for doctor, and logged once."""
+    def _noted(self, way: str, now: datetime) -> Iterator[list[Finding | None]]:
+        """What keeps somebody from being told is remembered for doctor, and logged once; what is put into the list kept
+        it from one of several, who were told otherwise."""
+        partly: list[Finding | None] = []
         finding: Finding | None = None
         try:
-            yield
+            yield partly
+            finding = next(filter(None, partly), None)
         except Trouble as trouble:
             finding = trouble.finding
         if self.memory.note(way, finding, now) and finding is not None:
